@@ -1,0 +1,35 @@
+"""n text slots, m speech slots, in turn; pads fill the text slots once text has ended.
+
+Wu et al. 2025 (arXiv 2506.04518), section II, the interleaved baseline at 5:10.
+"""
+
+import dataclasses
+
+from esi_jax.patterns import base
+
+
+@dataclasses.dataclass(frozen=True)
+class Interleaved(base.Pattern):
+    """`ttttt ssssssssss ttEpp ssssssssss ppppp sss…#` for (5, 10) and seven text ids."""
+
+    n: int = 5
+    m: int = 10
+
+    def turns(self, cursor):
+        xp = cursor.slot.__array_namespace__()
+        in_text = cursor.slot < self.n
+        text_B = xp.where(in_text, xp.where(cursor.text_open, base.SAMPLED, base.FORCED),
+                          base.SILENT)
+        return text_B, xp.where(in_text, base.SILENT, base.SAMPLED)
+
+    def next_slot(self, cursor, text_open, speech_open):
+        xp = text_open.__array_namespace__()
+        return xp.where(speech_open, (cursor.slot + 1) % (self.n + self.m), 0).astype(xp.int32)
+
+    @property
+    def open_cycle(self):
+        return (base.TEXT,) * self.n + (base.SPEECH,) * self.m
+
+    @property
+    def tail_cycle(self):
+        return (base.NEITHER,) * self.n + (base.SPEECH,) * self.m
