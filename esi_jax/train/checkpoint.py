@@ -1,0 +1,48 @@
+"""Orbax behind one door: state and data cursor saved together, asynchronously, atomically."""
+
+from pathlib import Path
+
+import jax
+import orbax.checkpoint as ocp
+
+from esi_jax import tree
+from esi_jax.errors import UserError
+from esi_jax.train.state import TrainState
+
+
+class Checkpoints:
+    """The newest few states of a run in `folder`."""
+
+    def __init__(self, folder: Path, keep: int = 2):
+        self.folder = folder.absolute()
+        self._manager = ocp.CheckpointManager(
+            self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
+
+    def save(self, step: int, state: TrainState, cursor: dict) -> None:
+        self._manager.save(step, args=ocp.args.Composite(
+            state=ocp.args.StandardSave(tree.flatten(state)), cursor=ocp.args.JsonSave(cursor)))
+
+    def restore(self, like: TrainState) -> tuple[TrainState, dict] | None:
+        """The newest (state, cursor), laid out as `like` is on its mesh; None in a fresh folder.
+
+        Raises UserError where the checkpoint is damaged or of another model.
+        """
+        step = self._manager.latest_step()
+        if step is None:
+            return None
+        abstract = {name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding)
+                    for name, x in tree.flatten(like).items()}
+        try:
+            saved = self._manager.restore(step, args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(abstract), cursor=ocp.args.JsonRestore()))
+        except Exception as error:  # orbax and tensorstore raise many kinds, none of them ours
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise UserError(f'checkpoint {self.folder / str(step)} cannot be read ({reason:.200}); '
+                            'delete that folder to go on from the one before, or train with the '
+                            'config it was made with') from error
+        return tree.unflatten(like, saved['state']), saved['cursor']
+
+    def close(self) -> None:
+        """Waits for saves under way; raises what went wrong in them."""
+        self._manager.wait_until_finished()
+        self._manager.close()
