@@ -10,7 +10,7 @@ import numpy as np
 
 from esi_jax.errors import UserError
 from esi_jax.model.speech_lm import stack_audio
-from esi_jax.patterns import SILENT, SILENT_ID, Pattern, layout
+from esi_jax.patterns import SILENT, SILENT_ID, Array, Pattern, layout
 
 
 class Example(NamedTuple):
@@ -25,12 +25,12 @@ class Example(NamedTuple):
 class Batch(NamedTuple):
     """Several examples a row; `seg_BxT` counts them from 1 and is 0 on padding."""
 
-    input_BxTxC: np.ndarray
-    audio_BxTxA: np.ndarray
-    target_BxTxC: np.ndarray
-    roles_BxTxC: np.ndarray
-    pos_BxT: np.ndarray
-    seg_BxT: np.ndarray
+    input_BxTxC: Array
+    audio_BxTxA: Array
+    target_BxTxC: Array
+    roles_BxTxC: Array
+    pos_BxT: Array
+    seg_BxT: Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,14 +109,14 @@ def pack(examples: Sequence[Example], length: int, row_multiple: int = 1, fixed:
             out[b, :len(joined)] = joined
         return out
 
-    fields = [fill(i, value) for i, value in enumerate((SILENT_ID, 0, SILENT_ID, SILENT))]
     pos_BxT, seg_BxT = np.zeros((2, len(rows), length), np.int32)
     for b, row in enumerate(rows):
         ends = np.cumsum([0, *[len(x.input_TxC) for x in row]])
         for s, (start, end) in enumerate(zip(ends, ends[1:])):
             pos_BxT[b, start:end] = np.arange(end - start)
             seg_BxT[b, start:end] = s + 1
-    return Batch(*fields, pos_BxT, seg_BxT)
+    return Batch(fill(0, SILENT_ID), fill(1, 0), fill(2, SILENT_ID), fill(3, SILENT), pos_BxT,
+                 seg_BxT)
 
 
 def batches(source, pattern: Pattern, audio_stack: int, config: PackConfig, seed: int,
