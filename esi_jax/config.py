@@ -11,7 +11,7 @@ T = TypeVar('T')
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], where: str = 'config') -> T:
-    """Builds the dataclass `cls`, nested ones too. Raises UserError on an unknown or missing key."""
+    """Builds the dataclass `cls`, nested ones too. Raises UserError on a wrong or missing key."""
     types = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in values:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from absl import app
+from absl import app, logging
 
 
 class UserError(ValueError):
@@ -17,7 +17,7 @@ def run(main: Callable[[list[str]], Any]) -> None:
 
     def guarded(argv: list[str]) -> None:
         if len(argv) > 1:
-            raise app.UsageError(f'unexpected argument {argv[1]!r}; options are written --name=value')
+            raise app.UsageError(f'unexpected argument {argv[1]!r}; write --name=value')
         try:
             main(argv)
         except UserError as error:
@@ -31,4 +31,5 @@ def run(main: Callable[[list[str]], Any]) -> None:
                   file=sys.stderr)
             sys.exit(2)
 
+    logging.set_verbosity(logging.WARNING)  # orbax and tfds tell every file they touch
     app.run(guarded)

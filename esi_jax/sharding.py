@@ -48,7 +48,7 @@ def out(*axes: str | None) -> P | None:
 
 
 def reshard(x: T, *axes: str | None) -> T:
-    """Every array of `x` laid out with its leading dimensions on `axes`; as it is without a mesh."""
+    """Every array of `x` with its leading dimensions on `axes`; as it is without a mesh."""
     if jax.sharding.get_abstract_mesh().empty:
         return x
     return jax.tree.map(lambda leaf: jax.reshard(leaf, spec(*axes[:leaf.ndim])), x)

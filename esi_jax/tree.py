@@ -21,5 +21,4 @@ def unflatten(like: T, flat: Mapping[str, Any]) -> T:
 
 
 def _name(path: tuple) -> str:
-    name = jax.tree_util.keystr(path)
-    return name.replace('[', '.').replace(']', '').replace("'", '').removesuffix('.value').lstrip('.')
+    return jax.tree_util.keystr(path, simple=True, separator='.').removesuffix('.value')

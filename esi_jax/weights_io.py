@@ -14,7 +14,7 @@ from safetensors.numpy import save as to_bytes
 from esi_jax.errors import UserError
 
 
-def save(path: str | Path, flat: Mapping[str, np.ndarray], config: Mapping[str, Any],
+def save(path: str | os.PathLike, flat: Mapping[str, np.ndarray], config: Mapping[str, Any],
          dtype: Any = np.float16) -> None:
     """Writes `flat` (floats cast to `dtype`) atomically."""
     tensors = {name: np.ascontiguousarray(x, dtype if np.issubdtype(x.dtype, np.floating) else None)
@@ -22,7 +22,7 @@ def save(path: str | Path, flat: Mapping[str, np.ndarray], config: Mapping[str, 
     write_atomic(path, to_bytes(tensors, metadata={'config': json.dumps(config)}))
 
 
-def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Reads (tensors as float32, config). Raises UserError where the file is missing or damaged."""
     path = Path(path)
     if not path.is_file():
@@ -38,7 +38,7 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             for name, x in flat.items()}, config
 
 
-def write_atomic(path: str | Path, data: bytes) -> None:
+def write_atomic(path: str | os.PathLike, data: bytes) -> None:
     """Writes all of `data` or leaves what was at `path`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

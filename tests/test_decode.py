@@ -1,4 +1,4 @@
-"""The compiled loop against plain Python, against itself alone, in a stream, and on eight devices."""
+"""The compiled loop against plain Python, itself alone, a stream, and eight devices."""
 
 import dataclasses
 
@@ -82,7 +82,8 @@ def test_finished_rows_are_the_layout_of_what_they_say(spec, k):
     lm, prompt = small.decoder_and_prompt(k)
     pattern = parse(spec, lm.config.vocab)
     batch = gen.generate(lm, pattern, small.SAMPLED, prompt, max_frames=4 * MAX, key=KEY)
-    finished = [f for f, r in zip(rows(batch), batch.end_reason_B) if END_REASONS[r] in ('eos', 'eot')]
+    finished = [frames for frames, reason in zip(rows(batch), batch.end_reason_B)
+                if END_REASONS[reason] in ('eos', 'eot')]
     assert len(finished) == len(prompt.length_B)
     for frames in finished:
         np.testing.assert_array_equal(frames, layout(pattern, *streams(pattern.vocab, frames))[0])
@@ -208,7 +209,8 @@ def test_the_loop_keeps_its_cache_in_place():
 def test_end_reasons():
     lm, prompt = small.decoder_and_prompt()
     vocab = lm.config.vocab
-    short = gen.generate(lm, parse('sequential', vocab), small.SAMPLED, prompt, max_frames=2, key=KEY)
+    sequential = parse('sequential', vocab)
+    short = gen.generate(lm, sequential, small.SAMPLED, prompt, max_frames=2, key=KEY)
     assert MAX_FRAMES in short.end_reason_B and (short.lengths_B <= 2).all()
     greedy = Sampler(repeats=3)
     looped = gen.generate(lm, Parallel(vocab), greedy, prompt, max_frames=400, key=KEY)
@@ -228,7 +230,8 @@ def test_eight_devices_decode_what_one_does(spec):
         with jax.set_mesh(mesh):
             shardings = sharding.of_params(jax.eval_shape(small.model), mesh)
             lm = unroll(jax.jit(small.model, out_shardings=shardings)())
-            results.append(gen.generate(lm, pattern, small.SAMPLED, prompt, max_frames=MAX, key=KEY))
+            results.append(gen.generate(lm, pattern, small.SAMPLED, prompt, max_frames=MAX,
+                                        key=KEY))
     assert_same_rows(*results)
 
 

@@ -1,4 +1,4 @@
-"""Patterns: closed forms written by hand, layout against an independent replay, NumPy against JAX."""
+"""Closed forms written by hand, layout against an independent replay, NumPy against JAX."""
 
 import math
 
@@ -11,8 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esi_jax.errors import UserError
-from esi_jax.patterns import (FORCED, SAMPLED, SILENT, SILENT_ID, EarlyStop, Interleaved, Parallel,
-                              Sequential, TextOnly, Vocab, layout, parse, steps, streams)
+from esi_jax.patterns import (
+    FORCED,
+    SAMPLED,
+    SILENT,
+    SILENT_ID,
+    EarlyStop,
+    Interleaved,
+    Parallel,
+    Sequential,
+    TextOnly,
+    Vocab,
+    layout,
+    parse,
+    steps,
+    streams,
+)
 
 VOCABS = {1: Vocab(20, (9,)), 3: Vocab(20, (9, 7, 9))}
 

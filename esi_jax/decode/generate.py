@@ -19,7 +19,7 @@ from esi_jax.decode.step import DecodeState, decode_step, init_state
 from esi_jax.errors import UserError
 from esi_jax.model.cache import init_cache
 from esi_jax.model.speech_lm import SpeechLM, stack_audio
-from esi_jax.patterns import SILENT_ID, Heads, Pattern
+from esi_jax.patterns import SILENT_ID, Array, Heads, Pattern
 
 BUCKETS = (32, 64, 128, 256, 512, 1024, 2048, 4096)  # prompt lengths that are compiled
 
@@ -27,9 +27,9 @@ BUCKETS = (32, 64, 128, 256, 512, 1024, 2048, 4096)  # prompt lengths that are c
 class Prompt(NamedTuple):
     """What precedes BOS, right-padded: frames, and audio where a position's columns are silent."""
 
-    f_BxPxC: np.ndarray
-    audio_BxPxA: np.ndarray
-    length_B: np.ndarray
+    f_BxPxC: Array
+    audio_BxPxA: Array
+    length_B: Array
 
 
 class Generation(NamedTuple):

@@ -31,7 +31,7 @@ class Run(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class DecodeState:
-    """Everything a batch of answers needs to go on. `out_BxTxC[b, :length_B[b]]` is what row b said.
+    """Everything a batch of answers needs to go on; row b said `out_BxTxC[b, :length_B[b]]`.
 
     `f_BxC` is the last frame written, fed next at position `pos_B`. `executed` counts steps of the
     loop, which several rows share; `length_B` counts frames of a row.

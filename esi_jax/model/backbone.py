@@ -4,16 +4,15 @@ Scanning at decode costs a copy of every layer's weights each step (2.2 to 2.4 t
 on a CPU), so `unroll` turns the stacked parameters into a list once, before decoding.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import jax
 from flax import nnx
 
+from esi_jax import sharding
 from esi_jax.model import attention, layers
 from esi_jax.model.cache import KVCache
 from esi_jax.model.config import ModelConfig
-
-M = TypeVar('M', bound=nnx.Module)
 
 
 class Block(nnx.Module):
@@ -39,8 +38,9 @@ class Backbone(nnx.Module):
 
     def __call__(self, x_BxTxD: jax.Array, pos_BxT: jax.Array, seg_BxT: jax.Array,
                  cache: KVCache | None = None, *, remat: bool = False
-                 ) -> tuple[jax.Array, KVCache | None]:
+                 ) -> tuple[jax.Array, Any]:
         """Packed rows without a cache; rows at positions `pos_BxT` of a cache with one."""
+        x_BxTxD = sharding.reshard(x_BxTxD, 'batch', None, None)
         if cache is None:
             mask_BxTxT = attention.packed_mask(seg_BxT)
 
@@ -64,7 +64,7 @@ class Backbone(nnx.Module):
         return self.norm(x_BxTxD), KVCache(*zip(*pairs))
 
 
-def unroll(model: M) -> M:
+def unroll(model: Any) -> Any:
     """`model` with its stacked layers as a list, for decoding; the rest is shared."""
     graph, state = nnx.split(model)
     copy = nnx.merge(graph, state)

@@ -1,6 +1,6 @@
 """A speech LM: frames and audio in, one head per column out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +58,7 @@ class SpeechLM(nnx.Module):
         """Mean over the columns that speak (the paper's averaging); zero where none does."""
         says_BxTxC = f_BxTxC != SILENT_ID
         out = sharding.out('batch', None, None)
-        total = 0.0
+        total = jnp.zeros((), self.embeds_VxD[0].dtype)
         for c, table_VxD in enumerate(self.embeds_VxD):
             x_BxTxD = table_VxD[...].at[jnp.maximum(f_BxTxC[..., c], 0)].get(out_sharding=out)
             total = total + jnp.where(says_BxTxC[..., c:c + 1], x_BxTxD, 0)
@@ -72,7 +72,7 @@ class SpeechLM(nnx.Module):
 
     def __call__(self, x_BxTxD: jax.Array, pos_BxT: jax.Array, seg_BxT: jax.Array | None = None,
                  cache: KVCache | None = None, *, remat: bool = False
-                 ) -> tuple[jax.Array, KVCache | None]:
+                 ) -> tuple[jax.Array, Any]:
         seg_BxT = jnp.ones_like(pos_BxT) if seg_BxT is None else seg_BxT
         return self.backbone(x_BxTxD, pos_BxT, seg_BxT, cache, remat=remat)
 

@@ -32,6 +32,6 @@ def load_model(path: str | os.PathLike, dtype: Any = jnp.float32) -> tuple[Speec
     have = {name: x.shape for name, x in flat.items()}
     wrong = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
     if wrong:
-        raise UserError(f'{path}: tensor {wrong[0]} has shape {have.get(wrong[0])}, the model wants '
+        raise UserError(f'{path}: tensor {wrong[0]} is {have.get(wrong[0])}, the model wants '
                         f'{want.get(wrong[0])}; it was written by another version, train it again')
     return tree.unflatten(like, {name: jnp.asarray(x, dtype) for name, x in flat.items()}), config

@@ -3,8 +3,20 @@
 import pkgutil
 
 from esi_jax.errors import UserError
-from esi_jax.patterns.base import (FORCED, SAMPLED, SILENT, SILENT_ID, Cursor, Heads, Pattern,
-                                   Vocab, layout, steps, streams)
+from esi_jax.patterns.base import (
+    FORCED,
+    SAMPLED,
+    SILENT,
+    SILENT_ID,
+    Array,
+    Cursor,
+    Heads,
+    Pattern,
+    Vocab,
+    layout,
+    steps,
+    streams,
+)
 from esi_jax.patterns.early_stop import EarlyStop
 from esi_jax.patterns.interleaved import Interleaved
 from esi_jax.patterns.parallel import Parallel
@@ -13,9 +25,27 @@ from esi_jax.patterns.sequential import Sequential, TextOnly
 NAMES = {'interleaved': Interleaved, 'esi': EarlyStop, 'parallel': Parallel,
          'sequential': Sequential, 'text_only': TextOnly}
 
-__all__ = ['FORCED', 'NAMES', 'SAMPLED', 'SILENT', 'SILENT_ID', 'Cursor', 'EarlyStop', 'Heads',
-           'Interleaved', 'Parallel', 'Pattern', 'Sequential', 'TextOnly', 'Vocab', 'layout',
-           'parse', 'steps', 'streams']
+__all__ = [
+    'FORCED',
+    'NAMES',
+    'SAMPLED',
+    'SILENT',
+    'SILENT_ID',
+    "Array",
+    'Cursor',
+    'EarlyStop',
+    'Heads',
+    'Interleaved',
+    'Parallel',
+    'Pattern',
+    'Sequential',
+    'TextOnly',
+    'Vocab',
+    'layout',
+    'parse',
+    'steps',
+    'streams',
+]
 
 
 def parse(spec: str, vocab: Vocab) -> Pattern:

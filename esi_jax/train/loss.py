@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from esi_jax.data.pack import Batch
 from esi_jax.model.speech_lm import SpeechLM
-from esi_jax.patterns import FORCED, SAMPLED, Heads
+from esi_jax.patterns import FORCED, SAMPLED, Array, Heads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +27,13 @@ def loss_fn(model: SpeechLM, config: LossConfig, batch: Batch, *, remat: bool = 
     """(loss, metrics): nats per id of each modality, the share that argmax gets right, counts."""
     x_BxTxD = model.embed_inputs(batch.input_BxTxC, batch.audio_BxTxA)
     h_BxTxD, _ = model(x_BxTxD, batch.pos_BxT, batch.seg_BxT, remat=remat)
-    logits = model.heads(h_BxTxD, Heads(True, True))
+    text_logits, speech_logits = model.heads(h_BxTxD, Heads(True, True))
     roles_BxTxC, target_BxTxC = batch.roles_BxTxC, batch.target_BxTxC
     text_weight_BxT = (roles_BxTxC[..., 0] == SAMPLED) + config.pad * (
         roles_BxTxC[..., 0] == FORCED)
-    text = _sums(logits.text_BxTxV, target_BxTxC[..., 0], text_weight_BxT)
+    text = _sums(text_logits, target_BxTxC[..., 0], text_weight_BxT)
     speech = jnp.zeros(3)
-    for k, logits_BxTxV in enumerate(logits.speech_BxTxV):
+    for k, logits_BxTxV in enumerate(speech_logits or ()):
         weight_BxT = (roles_BxTxC[..., k + 1] == SAMPLED).astype(jnp.float32)
         speech = speech + _sums(logits_BxTxV, target_BxTxC[..., k + 1], weight_BxT)
     text_loss, text_accuracy = text[:2] / jnp.maximum(text[2], 1)
@@ -45,7 +45,7 @@ def loss_fn(model: SpeechLM, config: LossConfig, batch: Batch, *, remat: bool = 
                   'positions': (batch.seg_BxT > 0).sum()}
 
 
-def _sums(logits_BxTxV: jax.Array, target_BxT: jax.Array, weight_BxT: jax.Array) -> jax.Array:
+def _sums(logits_BxTxV: Array, target_BxT: Array, weight_BxT: Array) -> jax.Array:
     """[weighted cross-entropy, weighted hits, weight]; works on a sharded vocabulary."""
     is_target_BxTxV = jnp.arange(logits_BxTxV.shape[-1])[None, None] == target_BxT[..., None]
     chosen_BxT = jnp.where(is_target_BxTxV, logits_BxTxV, 0).sum(axis=-1)

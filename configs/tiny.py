@@ -1,0 +1,25 @@
+"""A 2.6 M-parameter speech LM that answers 600 facts by voice, under the pattern of your choice.
+
+    python -m launch.train --config=configs/tiny.py --workdir=out/esi
+    python -m launch.train --config=configs/tiny.py:interleaved --workdir=out/interleaved
+    python -m launch.train --config=configs/tiny.py:parallel --workdir=out/parallel
+
+All arms start from the same weights and see the same sixteen examples in each update.
+"""
+
+from ml_collections import ConfigDict
+
+from esi_jax.config import to_dict
+from esi_jax.model.config import ModelConfig
+from esi_jax.train.loop import LoopConfig, TrainConfig
+
+PATTERNS = {'esi': 'esi:n=5,m=10', 'interleaved': 'interleaved:n=5,m=10', 'parallel': 'parallel',
+            'sequential': 'sequential'}
+
+
+def get_config(pattern: str = 'esi') -> ConfigDict:
+    model = ModelConfig(text_vocab=800, speech_vocab=(1000,))
+    config = ConfigDict(to_dict(TrainConfig(PATTERNS.get(pattern, pattern), model,
+                                            LoopConfig(updates=1500))))
+    config.pack.length = 384
+    return config
