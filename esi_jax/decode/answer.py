@@ -1,20 +1,25 @@
 """Encoded questions in, spoken answers out: the model with the two tokenizers it speaks through."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from esi_jax.data.text import TextTokenizer
 from esi_jax.decode import generate as gen
 from esi_jax.decode.sampling import Sampler
 from esi_jax.decode.step import END_REASONS
+from esi_jax.errors import UserError
+from esi_jax.model.backbone import unroll
 from esi_jax.model.speech_lm import SpeechLM
-from esi_jax.patterns import Pattern, streams
-from esi_jax.speech.tokenizer import SpeechTokenizer
+from esi_jax.model.weights import load_model
+from esi_jax.patterns import Pattern, parse, streams
+from esi_jax.speech.tokenizer import FSQTokenizer, SpeechTokenizer
+
+WAV_RATE = 24_000  # samples a second of every speech tokenizer
 
 
 class Answer(NamedTuple):
@@ -60,6 +65,16 @@ class Speaker:
         return self.speech.decode(answer.codes_TxK)
 
 
-def cast(model: SpeechLM, dtype: str) -> SpeechLM:
-    """Weights in the dtype that decoding streams them in."""
-    return jax.tree.map(lambda x: jnp.asarray(x, dtype), model)
+def load_speaker(model: str | os.PathLike, tokenizer: str | os.PathLike, text: str | os.PathLike,
+                 max_frames: int = 400, dtype: str = 'float32') -> Speaker:
+    """A speaker from its three files; the model's file names its pattern.
+
+    Raises UserError where a file is missing, damaged, or does not fit the others.
+    """
+    lm, config = load_model(model, dtype)
+    speech, vocabulary = FSQTokenizer.load(tokenizer), TextTokenizer.load(text)
+    vocab = lm.config.vocab
+    if set(vocab.speech) != set(speech.sizes) or vocabulary.vocab > vocab.text:
+        raise UserError(f'{model} was trained with other tokenizers than {tokenizer} and {text}; '
+                        'name the ones that came with it')
+    return Speaker(unroll(lm), parse(config['pattern'], vocab), vocabulary, speech, max_frames)
