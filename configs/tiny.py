@@ -20,6 +20,6 @@ PATTERNS = {'esi': 'esi:n=5,m=10', 'interleaved': 'interleaved:n=5,m=10', 'paral
 def get_config(pattern: str = 'esi') -> ConfigDict:
     model = ModelConfig(text_vocab=1200, speech_vocab=(1000,))
     config = ConfigDict(to_dict(TrainConfig(PATTERNS.get(pattern, pattern), model,
-                                            LoopConfig(updates=1500))))
-    config.pack.length = 384
+                                            LoopConfig(updates=2000))))
+    config.pack.length = 256
     return config

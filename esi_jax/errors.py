@@ -1,6 +1,5 @@
 """Errors that a user can mend, told in one sentence."""
 
-import errno
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ class UserError(ValueError):
 
 
 def run(main: Callable[[list[str]], Any]) -> None:
-    """Runs `main` under absl; a `UserError` or a full disk exits with 2 and no traceback."""
+    """Runs `main` under absl; a `UserError` or an OSError on a file exits with 2, no traceback."""
 
     def guarded(argv: list[str]) -> None:
         if len(argv) > 1:
@@ -24,12 +23,11 @@ def run(main: Callable[[list[str]], Any]) -> None:
             print(f'error: {error}', file=sys.stderr)
             sys.exit(2)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not error.filename:
                 raise
-            where = f' while writing {error.filename}' if error.filename else ''
-            print(f'error: the disk is full{where}; free some space or choose another folder',
-                  file=sys.stderr)
+            print(f'error: {error.filename}: {error.strerror}; free some space or choose another '
+                  'place', file=sys.stderr)
             sys.exit(2)
 
-    logging.set_verbosity(logging.WARNING)  # orbax and tfds tell every file they touch
+    logging.set_verbosity(logging.FATAL)  # what orbax and tfds log as errors, they raise as well
     app.run(guarded)

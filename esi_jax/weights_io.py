@@ -39,8 +39,15 @@ def load(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
 
 
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:
-    """Writes all of `data` or leaves what was at `path`."""
+    """Writes all of `data` or leaves what was at `path`. Raises OSError that names `path`."""
     path = Path(path)
+    try:
+        _replace(path, data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:

@@ -1,13 +1,19 @@
 """Orbax behind one door: state and data cursor saved together, asynchronously, atomically."""
 
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
 
 from esi_jax import tree
 from esi_jax.errors import UserError
-from esi_jax.train.state import TrainState
+
+S = TypeVar('S')
 
 
 class Checkpoints:
@@ -18,11 +24,14 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(
             self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
 
-    def save(self, step: int, state: TrainState, cursor: dict) -> None:
-        self._manager.save(step, args=ocp.args.Composite(
-            state=ocp.args.StandardSave(tree.flatten(state)), cursor=ocp.args.JsonSave(cursor)))
+    def save(self, step: int, state: Any, cursor: dict) -> None:
+        """Starts a save. Raises OSError where the disk was too full for this or the one before."""
+        with self._named():
+            self._manager.save(step, args=ocp.args.Composite(
+                state=ocp.args.StandardSave(tree.flatten(state)),
+                cursor=ocp.args.JsonSave(cursor)))
 
-    def restore(self, like: TrainState) -> tuple[TrainState, dict] | None:
+    def restore(self, like: S) -> tuple[S, dict] | None:
         """The newest (state, cursor), laid out as `like` is on its mesh; None in a fresh folder.
 
         Raises UserError where the checkpoint is damaged or of another model.
@@ -44,5 +53,16 @@ class Checkpoints:
 
     def close(self) -> None:
         """Waits for saves under way; raises what went wrong in them."""
-        self._manager.wait_until_finished()
+        with self._named():
+            self._manager.wait_until_finished()
         self._manager.close()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """tensorstore tells of a full disk in a ValueError's text."""
+        try:
+            yield
+        except Exception as error:
+            if 'No space left' not in str(error) and 'ENOSPC' not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder)) from error

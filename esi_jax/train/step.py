@@ -24,7 +24,7 @@ def train_step(tx: optax.GradientTransformation, loss: LossConfig, state: TrainS
 
     grads, metrics = jax.grad(of, has_aux=True)(state.model)
     updates, opt_state = tx.update(grads, state.opt_state, state.model)
-    metrics['grad_norm'] = optax.global_norm(grads)
+    metrics['grad_norm'] = optax.tree.norm(grads)
     return TrainState(state.step + 1, optax.apply_updates(state.model, updates), opt_state), metrics
 
 
