@@ -11,7 +11,8 @@ from ml_collections import ConfigDict
 
 from esi_jax.config import to_dict
 from esi_jax.model.config import ModelConfig
-from esi_jax.train.loop import LoopConfig, TrainConfig
+from esi_jax.train.lm import TrainConfig
+from esi_jax.train.loop import LoopConfig
 
 PATTERNS = {'esi': 'esi:n=5,m=10', 'interleaved': 'interleaved:n=5,m=10', 'parallel': 'parallel',
             'sequential': 'sequential'}

@@ -62,9 +62,10 @@ def main(argv: list[str]) -> None:
 def _question() -> np.ndarray:
     if _WAV.value is not None:
         return read_wav(_WAV.value, RATE)
-    if not _TEXT.value.strip():
+    text = (_TEXT.value or '').strip()
+    if not text:
         raise errors.UserError('--text is empty; write a question')
-    wav_T, rate = speak(_TEXT.value, _VOICE.value, seed=_SEED.value)
+    wav_T, rate = speak(text, _VOICE.value, seed=_SEED.value)
     return librosa.resample(wav_T, orig_sr=rate, target_sr=RATE)
 
 

@@ -25,8 +25,8 @@ from esi_jax.model.speech_lm import SpeechLM
 from esi_jax.model.weights import SHIPPED, save_model
 from esi_jax.patterns import parse
 from esi_jax.speech.tokenizer import FSQTokenizer
+from esi_jax.train.lm import TrainConfig, train
 from esi_jax.train.log import Log
-from esi_jax.train.loop import TrainConfig, train
 from esi_jax.weights_io import write_atomic
 
 _CONFIG = config_flags.DEFINE_config_file('config', 'configs/tiny.py', 'The experiment.',

@@ -64,8 +64,9 @@ def test_ask_refuses_missing_and_truncated_weights(tmp_path):
 
 def test_an_unknown_config_key_is_refused(tmp_path):
     config = tmp_path / 'config.py'
-    config.write_text('from configs import tiny\ndef get_config():\n    config = tiny.get_config()\n'
-                      '    config.unlock()\n    config.modle = 3\n    return config\n')
+    config.write_text('from configs import tiny\ndef get_config():\n'
+                      '    config = tiny.get_config().unlock()\n    config.modle = 3\n'
+                      '    return config\n')
     result = launch('train', f'--config={config}', f'--workdir={tmp_path / "run"}')
     assert_one_sentence(result, 'config.modle')
     result = launch('train', '--config=configs/tiny.py', '--config.loop.udpates=3')
@@ -96,7 +97,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(small_disk):
 
 def test_a_full_disk_ends_a_training_in_one_sentence(small_disk):
     program = ('import trainer; from pathlib import Path; from esi_jax import errors; '
-               'from esi_jax.train.loop import train; data = trainer.records(9); '
+               'from esi_jax.train.lm import train; data = trainer.records(9); '
                f'run = lambda _: train(Path({str(small_disk)!r}), '
                'trainer.experiment(9, save_every=2), data, data); errors.run(run)')
     result = subprocess.run([sys.executable, '-c', program], cwd=ROOT / 'tests', text=True,

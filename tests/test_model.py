@@ -1,4 +1,4 @@
-"""The speech LM: causal, segments apart, scanned = unrolled, one device = eight, file round trip."""
+"""Causal, segments apart, scanned = unrolled, one device = eight, file round trip."""
 
 import jax
 import jax.numpy as jnp

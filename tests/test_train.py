@@ -23,7 +23,7 @@ from esi_jax.errors import UserError
 from esi_jax.model.backbone import unroll
 from esi_jax.patterns import FORCED, SAMPLED, layout, parse
 from esi_jax.train.checkpoint import Checkpoints
-from esi_jax.train.loop import put, train
+from esi_jax.train.lm import put, train
 from esi_jax.train.loss import LossConfig, loss_fn
 from esi_jax.train.optim import OptimConfig, optimizer
 from esi_jax.train.state import init_state

@@ -9,7 +9,8 @@ import numpy as np
 import small
 
 from esi_jax.data.pack import PackConfig
-from esi_jax.train.loop import LoopConfig, TrainConfig, train
+from esi_jax.train.lm import TrainConfig, train
+from esi_jax.train.loop import LoopConfig
 
 
 def records(count: int, seed: int = 0) -> list[dict]:
@@ -32,4 +33,5 @@ if __name__ == '__main__':
         if step == die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    train(Path(workdir), experiment(updates, save_every=2), records(22), records(6, seed=1), on_eval)
+    train(Path(workdir), experiment(updates, save_every=2), records(22), records(6, seed=1),
+          on_eval)

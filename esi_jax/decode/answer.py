@@ -1,8 +1,8 @@
 """Encoded questions in, spoken answers out: the model with the two tokenizers it speaks through."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -65,8 +65,8 @@ class Speaker:
         return self.speech.decode(answer.codes_TxK)
 
 
-def load_speaker(model: str | os.PathLike, tokenizer: str | os.PathLike, text: str | os.PathLike,
-                 max_frames: int = 400, dtype: str = 'float32') -> Speaker:
+def load_speaker(model: str | Path, tokenizer: str | Path, text: str | Path, max_frames: int = 400,
+                 dtype: str = 'float32') -> Speaker:
     """A speaker from its three files; the model's file names its pattern.
 
     Raises UserError where a file is missing, damaged, or does not fit the others.

@@ -12,9 +12,13 @@ from esi_jax.weights_io import write_atomic
 
 
 class Log:
+    """Written by the first process alone."""
 
     def __init__(self, folder: Path, step: int):
         """Keeps the lines of `folder/log.jsonl` up to `step`, where the run goes on."""
+        self._mute = jax.process_index() > 0
+        if self._mute:
+            return
         self._path = folder / 'log.jsonl'
         folder.mkdir(parents=True, exist_ok=True)
         if self._path.exists():
@@ -26,6 +30,8 @@ class Log:
 
     def write(self, step: int, metrics: dict, prefix: str = '') -> None:
         """One line; fetches `metrics` from the device."""
+        if self._mute:
+            return
         values = {f'{prefix}{name}': round(float(x), 5)
                   for name, x in jax.device_get(metrics).items()}
         line = {'step': step, **values, 'seconds': round(time.monotonic() - self._start, 1)}
@@ -37,9 +43,12 @@ class Log:
         print(f'{step:6d}  {shown}', flush=True)
 
     def audio(self, step: int, name: str, wav_T: np.ndarray, rate: int, text: str) -> None:
+        if self._mute:
+            return
         self._board.add_audio(name, wav_T[None], step, sample_rate=rate)
         self._board.add_text(name, text, step)
         print(f'{step:6d}  {name}: {text}', flush=True)
 
     def close(self) -> None:
-        self._board.close()
+        if not self._mute:
+            self._board.close()
