@@ -45,7 +45,7 @@ class Log:
     def audio(self, step: int, name: str, wav_T: np.ndarray, rate: int, text: str) -> None:
         if self._mute:
             return
-        self._board.add_audio(name, wav_T[None], step, sample_rate=rate)
+        self._board.add_audio(name, wav_T[:, None], step, sample_rate=rate)
         self._board.add_text(name, text, step)
         print(f'{step:6d}  {name}: {text}', flush=True)
 

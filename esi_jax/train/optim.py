@@ -1,6 +1,8 @@
-"""AdamW under a warm-up and a cosine, gradients clipped, decay on matrices only."""
+"""AdamW under a warm-up and a cosine, gradients clipped."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,13 +26,16 @@ def schedule(config: OptimConfig, updates: int) -> optax.Schedule:
                                               updates, config.peak * config.final)
 
 
-def optimizer(config: OptimConfig, updates: int) -> optax.GradientTransformation:
-    return optax.chain(optax.clip_by_global_norm(config.clip),
-                       optax.adamw(schedule(config, updates), config.b1, config.b2,
-                                   weight_decay=config.weight_decay, mask=_is_matrix))
-
-
-def _is_matrix(params: Any) -> Any:
+def is_matrix(params: Any) -> Any:
     """True where a parameter has two logical axes or more, stacked layers not counted."""
     return jax.tree.map(lambda x: x.replace(len(x.get_metadata()['axes']) > 1), params,
                         is_leaf=lambda x: isinstance(x, nnx.Variable))
+
+
+@functools.lru_cache  # equal arguments give one object, and jit knows it again
+def optimizer(config: OptimConfig, updates: int, mask: Callable[[Any], Any] | None = is_matrix
+              ) -> optax.GradientTransformation:
+    """Weight decay touches what `mask` marks: matrices, not norms and biases; None is all."""
+    return optax.chain(optax.clip_by_global_norm(config.clip),
+                       optax.adamw(schedule(config, updates), config.b1, config.b2,
+                                   weight_decay=config.weight_decay, mask=mask))
