@@ -17,6 +17,9 @@ $(VENV)/.installed-$(MINOR): pyproject.toml constraints-$(MINOR).txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-$(MINOR).txt -e '.[test]'
 	touch $@
 
+constraints-%.txt:
+	@echo "Python $* is not supported; name another: make PYTHON=python3.12"; exit 1
+
 demo: install  ## asks held-out questions under every pattern, on the shipped weights
 	$(BIN)/python -m launch.curate --config=configs/data.py:demo --splits=test --limit=$(LIMIT) --data_dir=$(DEMO)/data
 	$(BIN)/python -m launch.compare --data_dir=$(DEMO)/data --out=$(DEMO)

@@ -99,9 +99,10 @@ def load_records(data_dir: str | Path, name: str, split: str) -> Records:
     """The records of a split of 'spoken_qa' or 'spoken_qa_tokens'. Raises UserError where the data
     set or the split is missing or damaged, with the command that makes it."""
     builder = _open(data_dir, name)
-    if split not in builder.info.splits:
-        raise UserError(f'data set {name} in {data_dir} has no split {split!r}, only '
-                        f'{", ".join(builder.info.splits)}; make it with '
+    sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
+    if not sizes.get(split):
+        raise UserError(f'data set {name} in {data_dir} has no examples in split {split!r}, only '
+                        f'{sizes}; make it with '
                         f'{_MADE_BY[name].format(data_dir)}')
     return Records(builder.as_data_source(split))
 
