@@ -235,6 +235,20 @@ def test_eight_devices_decode_what_one_does(spec):
     assert_same_rows(*results)
 
 
+@pytest.mark.parametrize('k', [1, 3])
+@pytest.mark.parametrize('sampler', [Sampler(), small.SAMPLED])
+def test_one_row_decodes_on_a_mesh_of_one_device(k, sampler):
+    lm, prompt = small.decoder_and_prompt(k, count=1)
+    pattern = parse('esi:n=2,m=3', lm.config.vocab)
+    plain = gen.generate(lm, pattern, sampler, prompt, max_frames=MAX, key=KEY)
+    mesh = sharding.make_mesh()
+    with jax.set_mesh(mesh):
+        shardings = sharding.of_params(jax.eval_shape(lambda: lm), mesh)
+        placed = jax.device_put(lm, shardings)
+        meshed = gen.generate(placed, pattern, sampler, prompt, max_frames=MAX, key=KEY)
+    assert_same_rows(plain, meshed)
+
+
 @pytest.mark.parametrize('sampling', [Sampling(0.7, top_k=4), Sampling(1.3, top_p=0.6)])
 def test_sampling_follows_the_truncated_distribution(sampling):
     logits_V = jax.random.normal(jax.random.key(1), (12,)) * 2

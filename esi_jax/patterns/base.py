@@ -115,8 +115,9 @@ class Pattern:
         """Columns of a speech group after its first EOS become EOS."""
         xp = f_BxC.__array_namespace__()
         closed_BxK = closed_columns(self.vocab, f_BxC)
-        eos_1xK = xp.asarray(self.vocab.eos, dtype=f_BxC.dtype)[None]
-        return xp.concat([f_BxC[:, :1], xp.where(closed_BxK, eos_1xK, f_BxC[:, 1:])], axis=1)
+        columns = [xp.where(closed_BxK[:, k], eos, f_BxC[:, k + 1])
+                   for k, eos in enumerate(self.vocab.eos)]
+        return xp.stack([f_BxC[:, 0], *columns], axis=1)
 
     def advance(self, cursor: Cursor, f_BxC: Array) -> Cursor:
         """The cursor after writing `f_BxC`; sees EOT and EOS."""
