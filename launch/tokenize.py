@@ -22,6 +22,7 @@ from esi_jax.data import dataset
 from esi_jax.data.array_cache import cached
 from esi_jax.data.text import TextTokenizer
 from esi_jax.model.audio_encoder import encode_speech, load_whisper
+from esi_jax.speech.audio import to_float
 from esi_jax.speech.tokenizer import FSQTokenizer
 
 _DATA_DIR = flags.DEFINE_string('data_dir', 'out/data', 'Where spoken_qa is.')
@@ -35,10 +36,6 @@ _TEXT_VOCAB = flags.DEFINE_integer('text_vocab', 800, 'Entries of a text vocabul
 _SPLITS = flags.DEFINE_list('splits', ['train', 'test'], 'Which splits to turn.')
 
 _KEPT = ('id', 'category', 'question', 'answer', 'aliases', 'voice')
-
-
-def _wav(samples_T: np.ndarray) -> np.ndarray:
-    return samples_T.astype(np.float32) / 32_767
 
 
 def _path(folder: Path, samples_T: np.ndarray) -> Path:
@@ -75,7 +72,7 @@ def main(argv: list[str]) -> None:
     def features(record: dataset.Record) -> np.ndarray:
         samples_T = record['question_audio']
         return cached(_path(cache / 'features', samples_T),
-                      lambda: np.asarray(encode_speech(encoder, _wav(samples_T)), np.float16))
+                      lambda: np.asarray(encode_speech(encoder, to_float(samples_T)), np.float16))
 
     if _STAGE.value == 'features':
         _fill(splits, 'features', features)
@@ -89,7 +86,7 @@ def main(argv: list[str]) -> None:
     def codes(record: dataset.Record) -> np.ndarray:
         samples_T = record['answer_audio']
         return cached(_path(cache / f'codes-{digest[:12]}', samples_T),
-                      lambda: np.asarray(speech.encode(_wav(samples_T)), np.int32))
+                      lambda: np.asarray(speech.encode(to_float(samples_T)), np.int32))
 
     _fill(splits, 'codes', codes)
 

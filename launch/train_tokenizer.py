@@ -17,10 +17,11 @@ from ml_collections import config_flags
 from esi_jax import errors
 from esi_jax.config import from_dict
 from esi_jax.data import augment
-from esi_jax.data.dataset import Record, Records, load_records
+from esi_jax.data.dataset import Records, load_records
 from esi_jax.eval.score import wer
 from esi_jax.speech import sentences
 from esi_jax.speech.asr import WhisperAsr
+from esi_jax.speech.audio import to_float
 from esi_jax.speech.codec import Codec
 from esi_jax.speech.tokenizer import FSQTokenizer
 from esi_jax.speech.tts import speak
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> None:
     def listen(codec: Codec, step: int, log: Log) -> None:
         record = test[step // train_config.loop.eval_every % len(test)]
         tokenizer = FSQTokenizer(codec)
-        wav_T = tokenizer.decode(tokenizer.encode(_wav(record)))
+        wav_T = tokenizer.decode(tokenizer.encode(to_float(record['answer_audio'])))
         log.audio(step, 'resynthesised', np.clip(wav_T, -1, 1), RATE, record['answer'])
 
     codec = train(workdir, train_config, train_sources, [test], listen)
@@ -61,14 +62,11 @@ def main(argv: list[str]) -> None:
     print(f'wrote {_OUT.value}')
 
 
-def _wav(record: Record) -> np.ndarray:
-    return record['answer_audio'].astype(np.float32) / 32_767
-
-
 def _score(tokenizer: FSQTokenizer, test: Records) -> None:
     """Word error rate through Whisper of original and resynthesised speech."""
     picked = [test[i] for i in np.linspace(0, len(test) - 1, _EVAL_COUNT.value).astype(int)]
-    sets = {'spoken_qa test answers': ([r['answer'] for r in picked], [_wav(r) for r in picked]),
+    sets = {'spoken_qa test answers': ([r['answer'] for r in picked],
+                                       [to_float(r['answer_audio']) for r in picked]),
             'Harvard sentences': (list(sentences.HARVARD), [
                 augment.set_level(augment.trim(*speak(text)), sentences.PEAK_DB)
                 for text in sentences.HARVARD])}

@@ -141,8 +141,8 @@ def _tones() -> list[dict]:
 
 ROWS = rows.RowConfig(codes=20, labels=16, batch=2, bins=2)
 LOSS = losses.LossConfig(windows=(480,), mel_bins=(40,))
-CONFIG = training.TrainConfig(LoopConfig(6, log_every=1, eval_every=3, eval_batches=1, save_every=3),
-                              TINY, ROWS, LOSS)
+LOOP = LoopConfig(6, log_every=1, eval_every=3, eval_batches=1, save_every=3)
+CONFIG = training.TrainConfig(LOOP, TINY, ROWS, LOSS)
 
 
 def test_loss_falls_and_padding_does_not_count():

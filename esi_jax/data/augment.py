@@ -1,4 +1,4 @@
-"""What happens to a spoken sentence before it is stored: silence, rate, level, noise."""
+"""What happens to a spoken sentence before it is stored: silence, level, noise."""
 
 import librosa
 import numpy as np
@@ -11,13 +11,6 @@ def trim(wav_T: np.ndarray, rate: int, top_db: float = 45.0) -> np.ndarray:
     _, (start, stop) = librosa.effects.trim(wav_T, top_db=top_db, frame_length=1024, hop_length=128)
     margin = int(MARGIN_S * rate)
     return wav_T[max(0, start - margin):stop + margin]
-
-
-def resample(wav_T: np.ndarray, rate: int, target: int) -> np.ndarray:
-    """soxr through librosa; the wav itself where the rates agree."""
-    if rate == target:
-        return wav_T
-    return librosa.resample(wav_T, orig_sr=rate, target_sr=target, res_type='soxr_hq')
 
 
 def set_level(wav_T: np.ndarray, peak_db: float) -> np.ndarray:
@@ -33,8 +26,3 @@ def add_noise(wav_T: np.ndarray, snr_db: float, seed: int) -> np.ndarray:
     noise_T = np.fft.irfft(spectrum_F, len(wav_T))
     power = np.mean(wav_T**2) / max(float(np.mean(noise_T**2)), 1e-12)
     return (wav_T + noise_T * np.sqrt(power * 10 ** (-snr_db / 10))).astype(np.float32)
-
-
-def to_int16(wav_T: np.ndarray) -> np.ndarray:
-    """Float in [-1, 1] to 16-bit samples; louder is clipped."""
-    return np.round(np.clip(wav_T, -1.0, 1.0) * 32_767).astype(np.int16)

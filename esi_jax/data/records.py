@@ -8,6 +8,7 @@ import dataclasses
 import math
 from collections import defaultdict
 
+import librosa
 import numpy as np
 
 from esi_jax.data import augment
@@ -15,6 +16,7 @@ from esi_jax.data.digest import between, choose, digest, unit
 from esi_jax.data.facts import Counts, Fact, facts
 from esi_jax.data.phrasings import answers, questions
 from esi_jax.errors import UserError
+from esi_jax.speech.audio import to_int16
 from esi_jax.speech.tts import speak
 
 SPLITS = ('train', 'test')
@@ -122,13 +124,13 @@ def record(item: Item) -> dict[str, np.ndarray | str | list[str]]:
     answer_T = augment.set_level(answer_T, item.answer_peak_db)
     return {'id': item.id, 'category': item.category, 'question': item.question,
             'answer': item.answer, 'aliases': list(item.aliases), 'voice': item.voice,
-            'question_audio': augment.to_int16(question_T),
-            'answer_audio': augment.to_int16(answer_T)}
+            'question_audio': to_int16(question_T),
+            'answer_audio': to_int16(answer_T)}
 
 
 def _spoken(text: str, voice: str, speed: float, seed: int, rate: int) -> np.ndarray:
     wav_T, voice_rate = speak(text, voice, speed=speed, seed=seed)
-    wav_T = augment.resample(augment.trim(wav_T, voice_rate), voice_rate, rate)
+    wav_T = librosa.resample(augment.trim(wav_T, voice_rate), orig_sr=voice_rate, target_sr=rate)
     if len(wav_T) < rate // 4 or not math.isfinite(float(np.abs(wav_T).max())):
         raise UserError(f'voice {voice!r} made no usable sound of {text!r}; reword it')
     return wav_T

@@ -9,7 +9,6 @@ import numpy as np
 from rich.progress import track
 
 from esi_jax.data.array_cache import cached
-from esi_jax.data.augment import to_int16
 from esi_jax.data.dataset import load_records
 from esi_jax.decode.answer import WAV_RATE, Answer, Speaker
 from esi_jax.decode.generate import audio_prompt
@@ -18,6 +17,7 @@ from esi_jax.eval import cost, timing
 from esi_jax.eval.transcripts import transcribe
 from esi_jax.model.audio_encoder import AudioEncoder, encode_speech
 from esi_jax.speech.asr import Asr
+from esi_jax.speech.audio import to_float, to_int16
 
 BASELINE = 'interleaved'
 
@@ -94,7 +94,7 @@ def encode_questions(encoder: AudioEncoder, items: Sequence[Item], folder: Path
     def one(item: Item) -> np.ndarray:
         name = hashlib.sha256(item.question_T.tobytes()).hexdigest()
         return cached(folder / f'{name}.npy',
-                      lambda: encode_speech(encoder, item.question_T.astype(np.float32) / 32_767))
+                      lambda: encode_speech(encoder, to_float(item.question_T)))
 
     return [one(item) for item in track(items, description='listening to the questions')]
 
@@ -102,7 +102,7 @@ def encode_questions(encoder: AudioEncoder, items: Sequence[Item], folder: Path
 def refer(speaker: Speaker, items: Sequence[Item], asr: Asr, asr_name: str, folder: Path
           ) -> Reference:
     """Codes of the reference answers, and what is heard before and after coding."""
-    codes = [speaker.speech.encode(item.answer_T.astype(np.float32) / 32_767)
+    codes = [speaker.speech.encode(to_float(item.answer_T))
              for item in track(items, description='coding the reference answers')]
     resynthesised = [to_int16(speaker.speech.decode(c)) for c in codes]
     return Reference(

@@ -10,6 +10,7 @@ import numpy as np
 from rich.progress import track
 
 from esi_jax.speech.asr import Asr
+from esi_jax.speech.audio import to_float
 from esi_jax.weights_io import write_atomic
 
 
@@ -19,7 +20,7 @@ def transcribe(asr: Asr, asr_name: str, wavs: Sequence[np.ndarray], rate: int, f
     def one(wav_T: np.ndarray) -> str:
         path = folder / f'{_digest(asr_name, rate, wav_T)}.txt'
         if not path.exists():
-            words = asr.transcribe(wav_T.astype(np.float32) / 32_767, rate)
+            words = asr.transcribe(to_float(wav_T), rate)
             write_atomic(path, words.encode())
         return path.read_bytes().decode()
 

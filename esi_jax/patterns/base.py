@@ -72,13 +72,17 @@ class Heads(NamedTuple):
     speech: bool
 
 
-BOTH, TEXT, SPEECH, NEITHER = Heads(True, True), Heads(True, False), Heads(False, True), Heads(
-    False, False)
+BOTH, TEXT = Heads(True, True), Heads(True, False)
+SPEECH, NEITHER = Heads(False, True), Heads(False, False)
+
+CYCLE = 10  # steps between two looks at whether any row is still running
 
 
 @dataclasses.dataclass(frozen=True)
 class Pattern:
-    """What all patterns share; a new one defines `roles`, `next_slot` and the two cycles."""
+    """What all patterns share; a new one defines `turns`, and, where its turns go round in slots,
+    `next_slot` and the two cycles.
+    """
 
     vocab: Vocab
 
@@ -92,17 +96,17 @@ class Pattern:
 
     def next_slot(self, cursor: Cursor, text_open: Array, speech_open: Array) -> Array:
         """The slot after this one, int32_B, given which streams are still open."""
-        raise NotImplementedError
+        return cursor.slot
 
     @property
     def open_cycle(self) -> tuple[Heads, ...]:
         """Heads that the slots of one cycle can need while any row's text is open."""
-        raise NotImplementedError
+        return (BOTH,) * CYCLE
 
     @property
     def tail_cycle(self) -> tuple[Heads, ...]:
         """The same once every row's text has ended."""
-        raise NotImplementedError
+        return (SPEECH,) * CYCLE
 
     def roles(self, cursor: Cursor) -> Array:
         """Roles of the frame about to be written, int8_BxC."""

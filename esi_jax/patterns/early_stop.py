@@ -13,15 +13,16 @@ from esi_jax.patterns.interleaved import Interleaved
 class EarlyStop(Interleaved):
     """`ttttt ssssssssss ttE sss…s#` for (5, 10) and seven text ids."""
 
-    def next_slot(self, cursor, text_open, speech_open):
+    def next_slot(self, cursor: base.Cursor, text_open: base.Array, speech_open: base.Array
+                  ) -> base.Array:
         xp = text_open.__array_namespace__()
         slot = super().next_slot(cursor, text_open, speech_open)
         return xp.where(text_open | (slot >= self.n), slot, self.n).astype(xp.int32)
 
     @property
-    def open_cycle(self):
+    def open_cycle(self) -> tuple[base.Heads, ...]:
         return (base.BOTH,) * self.n + (base.SPEECH,) * self.m
 
     @property
-    def tail_cycle(self):
+    def tail_cycle(self) -> tuple[base.Heads, ...]:
         return (base.SPEECH,) * self.m

@@ -15,21 +15,22 @@ class Interleaved(base.Pattern):
     n: int = 5
     m: int = 10
 
-    def turns(self, cursor):
+    def turns(self, cursor: base.Cursor) -> tuple[base.Array, base.Array]:
         xp = cursor.slot.__array_namespace__()
         in_text = cursor.slot < self.n
         text_B = xp.where(in_text, xp.where(cursor.text_open, base.SAMPLED, base.FORCED),
                           base.SILENT)
         return text_B, xp.where(in_text, base.SILENT, base.SAMPLED)
 
-    def next_slot(self, cursor, text_open, speech_open):
+    def next_slot(self, cursor: base.Cursor, text_open: base.Array, speech_open: base.Array
+                  ) -> base.Array:
         xp = text_open.__array_namespace__()
         return xp.where(speech_open, (cursor.slot + 1) % (self.n + self.m), 0).astype(xp.int32)
 
     @property
-    def open_cycle(self):
+    def open_cycle(self) -> tuple[base.Heads, ...]:
         return (base.TEXT,) * self.n + (base.SPEECH,) * self.m
 
     @property
-    def tail_cycle(self):
+    def tail_cycle(self) -> tuple[base.Heads, ...]:
         return (base.NEITHER,) * self.n + (base.SPEECH,) * self.m

@@ -7,8 +7,6 @@ import dataclasses
 
 from esi_jax.patterns import base
 
-CYCLE = 10  # steps between two looks at whether any row is still running
-
 
 @dataclasses.dataclass(frozen=True)
 class Parallel(base.Pattern):
@@ -16,19 +14,8 @@ class Parallel(base.Pattern):
 
     delay: int = 0
 
-    def turns(self, cursor):
+    def turns(self, cursor: base.Cursor) -> tuple[base.Array, base.Array]:
         xp = cursor.slot.__array_namespace__()
         text_B = xp.where(cursor.text_open, base.SAMPLED, base.FORCED)
         speaks = cursor.speech_open & (cursor.frame >= self.delay)
         return text_B, xp.where(speaks, base.SAMPLED, base.SILENT)
-
-    def next_slot(self, cursor, text_open, speech_open):
-        return cursor.slot
-
-    @property
-    def open_cycle(self):
-        return (base.BOTH,) * CYCLE
-
-    @property
-    def tail_cycle(self):
-        return (base.SPEECH,) * CYCLE

@@ -5,41 +5,29 @@ import dataclasses
 import numpy as np
 
 from esi_jax.patterns import base
-from esi_jax.patterns.parallel import CYCLE
 
 
 @dataclasses.dataclass(frozen=True)
 class Sequential(base.Pattern):
     """`tt…E ss…#`"""
 
-    def turns(self, cursor):
+    def turns(self, cursor: base.Cursor) -> tuple[base.Array, base.Array]:
         xp = cursor.slot.__array_namespace__()
         return (xp.where(cursor.text_open, base.SAMPLED, base.SILENT),
                 xp.where(cursor.text_open, base.SILENT, base.SAMPLED))
-
-    def next_slot(self, cursor, text_open, speech_open):
-        return cursor.slot
-
-    @property
-    def open_cycle(self):
-        return (base.BOTH,) * CYCLE
-
-    @property
-    def tail_cycle(self):
-        return (base.SPEECH,) * CYCLE
 
 
 @dataclasses.dataclass(frozen=True)
 class TextOnly(Sequential):
     """`tt…E`"""
 
-    def start(self, batch):
+    def start(self, batch: int) -> base.Cursor:
         return super().start(batch)._replace(speech_open=np.zeros(batch, bool))
 
     @property
-    def open_cycle(self):
-        return (base.TEXT,) * CYCLE
+    def open_cycle(self) -> tuple[base.Heads, ...]:
+        return (base.TEXT,) * base.CYCLE
 
     @property
-    def tail_cycle(self):
+    def tail_cycle(self) -> tuple[base.Heads, ...]:
         return ()

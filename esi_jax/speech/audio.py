@@ -11,6 +11,8 @@ import soundfile
 from esi_jax import weights_io
 from esi_jax.errors import UserError
 
+FULL_SCALE = 32_767
+
 # Writers that cannot seek back (pipes) leave a length near 2^31 or 2^32 in a WAV header.
 _STREAMED = 0x7FFF_0000
 
@@ -56,6 +58,16 @@ def _read(sound: soundfile.SoundFile, path: str | Path, max_seconds: float) -> n
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, 'error_string', error)).strip().rstrip('.')
+
+
+def to_int16(wav_T: np.ndarray) -> np.ndarray:
+    """Floats in [-1, 1] to 16-bit samples; louder is clipped."""
+    return np.round(np.clip(wav_T, -1.0, 1.0) * FULL_SCALE).astype(np.int16)
+
+
+def to_float(samples_T: np.ndarray) -> np.ndarray:
+    """16-bit samples to float32 in [-1, 1]."""
+    return samples_T.astype(np.float32) / FULL_SCALE
 
 
 def write_wav(path: str | Path, wav_T: np.ndarray, rate: int) -> None:

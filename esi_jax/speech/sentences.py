@@ -19,6 +19,7 @@ from num2words import num2words
 from rich.progress import Progress
 
 from esi_jax.data import augment
+from esi_jax.speech.audio import to_int16
 from esi_jax.speech.tts import speak
 from esi_jax.weights_io import write_atomic
 
@@ -96,7 +97,7 @@ def build(path: Path, hours: float, seed: int, max_seconds: float) -> None:
             wav_T = augment.set_level(augment.trim(wav_T, rate), PEAK_DB)
             if len(wav_T) > max_seconds * rate:
                 continue
-            wavs.append(augment.to_int16(wav_T))
+            wavs.append(to_int16(wav_T))
             texts.append(text)
             total += len(wav_T) / rate
             bar.update(task, completed=total)
