@@ -4,11 +4,14 @@ Meshes have Explicit axes: array types carry their sharding and an op that would
 collective refuses. `jax.jit` over such arrays is what used to be called pjit.
 """
 
+import math
 from typing import Any, TypeVar
 
 import jax
 from flax import nnx
 from jax import P
+
+from esi_jax.errors import UserError
 
 T = TypeVar('T')
 
@@ -28,9 +31,21 @@ RULES: dict[str, tuple[str, ...]] = {
 
 
 def make_mesh(data: int = 1, fsdp: int = 1, tensor: int = 1) -> jax.sharding.Mesh:
-    """A (data, fsdp, tensor) mesh over the first data * fsdp * tensor devices."""
-    return jax.make_mesh((data, fsdp, tensor), MESH_AXES,
-                         devices=jax.devices()[:data * fsdp * tensor])
+    """A (data, fsdp, tensor) mesh over the first data * fsdp * tensor devices.
+
+    Raises UserError where there are fewer, or where a host of several would be left out.
+    """
+    size, count = data * fsdp * tensor, jax.device_count()
+    if size > count or (jax.process_count() > 1 and size < count):
+        raise UserError(f'mesh data={data} fsdp={fsdp} tensor={tensor} has {size} places for '
+                        f'{count} devices; change the mesh')
+    return jax.make_mesh((data, fsdp, tensor), MESH_AXES, devices=jax.devices()[:size])
+
+
+def batch_shards() -> int:
+    """How many ways the mesh in force splits a batch; 1 without a mesh."""
+    sizes = dict(jax.sharding.get_abstract_mesh().shape)
+    return math.prod(sizes.get(axis, 1) for axis in RULES['batch'])
 
 
 def spec(*axes: str | None) -> P:

@@ -14,7 +14,7 @@ from esi_jax.decode import generate as gen
 from esi_jax.decode.sampling import Sampler, Sampling, sample
 from esi_jax.decode.step import END_REASONS, MAX_FRAMES, RUNNING, decode_step
 from esi_jax.model.backbone import unroll
-from esi_jax.patterns import Heads, Interleaved, Parallel, layout, parse, streams
+from esi_jax.patterns import SILENT_ID, Heads, Interleaved, Parallel, layout, parse, streams
 
 MAX = 60
 KEY = jax.random.key(7)
@@ -186,7 +186,7 @@ def test_steps_equal_one_full_forward(spec):
             np.testing.assert_allclose(np.asarray(ours)[rows_of_ids], want[rows_of_ids], atol=1e-4)
 
 
-def test_a_second_call_compiles_nothing_and_moves_nothing_to_the_host():
+def test_a_second_call_compiles_nothing_and_asks_for_nothing():
     lm, prompt = small.decoder_and_prompt()
     pattern = parse('esi:n=2,m=3', lm.config.vocab)
     gen.generate(lm, pattern, small.SAMPLED, prompt, max_frames=MAX, key=KEY)
@@ -212,11 +212,13 @@ def test_end_reasons():
     sequential = parse('sequential', vocab)
     short = gen.generate(lm, sequential, small.SAMPLED, prompt, max_frames=2, key=KEY)
     assert MAX_FRAMES in short.end_reason_B and (short.lengths_B <= 2).all()
-    greedy = Sampler(repeats=3)
+    greedy = Sampler(Sampling(repeats=4), Sampling(repeats=3))
     looped = gen.generate(lm, Parallel(vocab), greedy, prompt, max_frames=400, key=KEY)
     assert RUNNING not in looped.end_reason_B
     for frames, reason in zip(rows(looped), looped.end_reason_B):
-        same = [len(set(frames[-3:, c])) == 1 and len(frames) > 2 for c in (0, 1)]
+        same = [len(frames) >= n and len(set(frames[-n:, c])) == 1
+                and frames[-1, c] not in (SILENT_ID, vocab.pad if c == 0 else SILENT_ID)
+                for c, n in ((0, 4), (1, 3))]
         assert (END_REASONS[reason] == 'repetition') == any(same)
 
 
@@ -235,13 +237,23 @@ def test_eight_devices_decode_what_one_does(spec):
     assert_same_rows(*results)
 
 
+def test_half_precision_decodes_whole_answers():
+    lm, prompt = small.decoder_and_prompt()
+    lm = jax.tree.map(lambda x: x.astype(jnp.bfloat16), lm)
+    pattern = parse('esi:n=2,m=3', lm.config.vocab)
+    out = gen.generate(lm, pattern, small.SAMPLED, prompt, max_frames=4 * MAX, key=KEY)
+    for frames in rows(out):
+        np.testing.assert_array_equal(frames, layout(pattern, *streams(pattern.vocab, frames))[0])
+
+
 @pytest.mark.parametrize('k', [1, 3])
 @pytest.mark.parametrize('sampler', [Sampler(), small.SAMPLED])
-def test_one_row_decodes_on_a_mesh_of_one_device(k, sampler):
+@pytest.mark.parametrize('shape', [(1, 1, 1), (2, 2, 2)])
+def test_one_row_decodes_on_any_mesh(k, sampler, shape):
     lm, prompt = small.decoder_and_prompt(k, count=1)
     pattern = parse('esi:n=2,m=3', lm.config.vocab)
     plain = gen.generate(lm, pattern, sampler, prompt, max_frames=MAX, key=KEY)
-    mesh = sharding.make_mesh()
+    mesh = sharding.make_mesh(*shape)
     with jax.set_mesh(mesh):
         shardings = sharding.of_params(jax.eval_shape(lambda: lm), mesh)
         placed = jax.device_put(lm, shardings)

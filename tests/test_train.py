@@ -1,5 +1,6 @@
 """Training: resumed = uninterrupted, eight devices = one, overfitted = decoded back exactly."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -23,7 +24,7 @@ from esi_jax.errors import UserError
 from esi_jax.model.backbone import unroll
 from esi_jax.patterns import FORCED, SAMPLED, layout, parse
 from esi_jax.train.checkpoint import Checkpoints
-from esi_jax.train.lm import put, train
+from esi_jax.train.lm import MeshConfig, put, train
 from esi_jax.train.loss import LossConfig, loss_fn
 from esi_jax.train.optim import OptimConfig, optimizer
 from esi_jax.train.state import init_state
@@ -68,12 +69,26 @@ def test_eight_devices_take_the_step_that_one_takes(shape):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), *models)
 
 
-def test_equal_seeds_give_equal_weights_whatever_the_pattern():
-    mesh = sharding.make_mesh()
-    with jax.set_mesh(mesh):
-        a, b = (init_state(small.config(), optimizer(OptimConfig(), 9), jax.random.key(0), mesh)
-                for _ in range(2))
-    jax.tree.map(np.testing.assert_array_equal, a.model, b.model)
+def test_arms_of_a_comparison_start_from_equal_weights(tmp_path):
+    models = []
+    for pattern in ('esi:n=2,m=3', 'parallel'):
+        config = dataclasses.replace(trainer.experiment(1), pattern=pattern,
+                                     optim=OptimConfig(peak=0.0))
+        data = trainer.records(8)
+        models.append(train(tmp_path / pattern[:3], config, data, data))
+    jax.tree.map(np.testing.assert_array_equal, *models)
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_training_and_evaluation_run_on_a_mesh_that_splits_everything(tmp_path, dtype):
+    config = dataclasses.replace(trainer.experiment(2), mesh=MeshConfig(2, 2, 2), dtype=dtype)
+    data = trainer.records(8)
+    train(tmp_path, config, data, data)
+    lines = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
+    assert [line['step'] for line in lines] == [1, 1, 2, 2]
+    assert all(np.isfinite(line.get('loss', line.get('test_loss'))) for line in lines)
+    with pytest.raises(UserError, match='mesh'):
+        train(tmp_path / 'big', dataclasses.replace(config, mesh=MeshConfig(16)), data, data)
 
 
 def test_weight_decay_spares_norms_and_biases():
@@ -96,6 +111,9 @@ def run_trainer(*arguments):
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
     assert run_trainer(tmp_path / 'whole', 9).returncode == 0
     assert run_trainer(tmp_path / 'killed', 9, 5).returncode == -9
+    assert run_trainer(tmp_path / 'killed', 9, 8).returncode == -9  # before the save of 8
+    with (tmp_path / 'killed' / 'log.jsonl').open('a') as file:
+        file.write('{"step": 7, "torn')
     assert run_trainer(tmp_path / 'killed', 9).returncode == 0
     states = []
     for name in ('whole', 'killed'):

@@ -125,6 +125,9 @@ def batches(source, pattern: Pattern, audio_stack: int, config: PackConfig, seed
     does to lengths, so that arms of a comparison see the same examples in every update."""
     if processes > 1 and not config.rows:
         raise UserError('several processes need batches of one shape; set pack.rows')
+    if config.rows % processes or config.examples % processes:
+        raise UserError(f'pack.rows {config.rows} and pack.examples {config.examples} are shared '
+                        f'out to {processes} processes; write multiples of that')
     if len(source) < config.examples:
         raise UserError(f'the data set holds {len(source)} records, fewer than pack.examples '
                         f'{config.examples}; build more or lower it')

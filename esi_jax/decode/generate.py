@@ -109,26 +109,34 @@ def generate(model: SpeechLM, pattern: Pattern, sampler: Sampler, prompt: Prompt
 
     A row depends on its prompt, its request id (its index by default) and `key` only.
     """
-    state = prefill(model, pattern, prompt, _ids(prompt, request_ids), key, max_frames=max_frames)
-    return to_generation(decode(model, pattern, sampler, state))
+    state = _start(model, pattern, prompt, request_ids, key, max_frames)
+    return to_generation(decode(model, pattern, sampler, state), len(prompt.length_B))
 
 
 def stream(model: SpeechLM, pattern: Pattern, sampler: Sampler, prompt: Prompt, *,
            max_frames: int, key: jax.Array, request_ids: Sequence[int] | None = None
            ) -> Iterator[Generation]:
     """Yields the answers so far after each cycle; the last one equals `generate`'s."""
-    state = prefill(model, pattern, prompt, _ids(prompt, request_ids), key, max_frames=max_frames)
+    state = _start(model, pattern, prompt, request_ids, key, max_frames)
     while not state.done_B.all():
         state = decode_cycle(model, pattern, sampler, state, tail=not state.text_open)
-        yield to_generation(state)
+        yield to_generation(state, len(prompt.length_B))
 
 
-def to_generation(state: DecodeState) -> Generation:
-    """One transfer from the device."""
-    return Generation(*jax.device_get((state.out_BxTxC, state.length_B, state.end_reason_B,
-                                       state.executed)))
-
-
-def _ids(prompt: Prompt, request_ids: Sequence[int] | None) -> np.ndarray:
+def _start(model: SpeechLM, pattern: Pattern, prompt: Prompt, request_ids: Sequence[int] | None,
+           key: jax.Array, max_frames: int) -> DecodeState:
+    """Prefills; the last row is repeated until the mesh divides the batch."""
     batch = len(prompt.length_B)
-    return np.asarray(range(batch) if request_ids is None else request_ids, np.int32)
+    if max_frames < 1:
+        raise UserError(f'max_frames is {max_frames}; an answer needs at least one frame')
+    ids_B = np.asarray(range(batch) if request_ids is None else request_ids, np.int32)
+    rows = np.minimum(np.arange(batch + -batch % sharding.batch_shards()), batch - 1)
+    return prefill(model, pattern, Prompt(*(x[rows] for x in prompt)), ids_B[rows], key,
+                   max_frames=max_frames)
+
+
+def to_generation(state: DecodeState, batch: int) -> Generation:
+    """The first `batch` rows, in one transfer from the device."""
+    frames, lengths, reasons, executed = jax.device_get(
+        (state.out_BxTxC, state.length_B, state.end_reason_B, state.executed))
+    return Generation(frames[:batch], lengths[:batch], reasons[:batch], int(executed))

@@ -1,6 +1,7 @@
 """Trains a speech LM: one experiment is one TrainConfig."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import jax
 
 from esi_jax import sharding
 from esi_jax.data.pack import Batch, PackConfig, batches
+from esi_jax.errors import UserError
 from esi_jax.model.config import ModelConfig
 from esi_jax.model.speech_lm import SpeechLM
 from esi_jax.patterns import parse
@@ -54,6 +56,7 @@ def train(workdir: Path, config: TrainConfig, train_source, test_source,
     """Trains, or goes on from the newest checkpoint in `workdir`, and returns the model."""
     mesh = sharding.make_mesh(*dataclasses.astuple(config.mesh))
     with jax.set_mesh(mesh):
+        config = dataclasses.replace(config, pack=_divisible(config.pack))
         tx = optimizer(config.optim, config.loop.updates)
         state = init_state(config.model, tx, jax.random.key(config.loop.seed), mesh)
         train_batches = iter(_batches(train_source, config, config.loop.seed).to_iter_dataset(
@@ -70,6 +73,15 @@ def train(workdir: Path, config: TrainConfig, train_source, test_source,
 
         return run(workdir, config.loop, state, train_batches, step, evaluate,
                    lambda state, *rest: on_eval(state.model, *rest)).model
+
+
+def _divisible(config: PackConfig) -> PackConfig:
+    """Row counts that the mesh in force divides."""
+    shards = sharding.batch_shards()
+    if config.rows % shards:
+        raise UserError(f'pack.rows is {config.rows} and the mesh splits a batch {shards} ways; '
+                        'write a multiple')
+    return dataclasses.replace(config, row_multiple=math.lcm(config.row_multiple, shards))
 
 
 def put(batch: Batch, mesh: jax.sharding.Mesh) -> Batch:
