@@ -1,5 +1,6 @@
 """Closed forms written by hand, layout against an independent replay, NumPy against JAX."""
 
+import dataclasses
 import math
 
 import jax
@@ -22,6 +23,7 @@ from esi_jax.patterns import (
     Sequential,
     TextOnly,
     Vocab,
+    base,
     layout,
     parse,
     steps,
@@ -129,6 +131,24 @@ def test_one_code_serves_numpy_and_jax(spec, k, t, s):
         theirs = pattern.advance(theirs, pattern.close(jnp.asarray(f_C[None])))
         for a, b in zip(ours, theirs):
             np.testing.assert_array_equal(a, b)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mute(base.Pattern):
+    def turns(self, cursor):
+        return np.zeros_like(cursor.slot), np.zeros_like(cursor.slot)
+
+
+@pytest.mark.parametrize('spec', ['esi:n=0,m=10', 'interleaved:n=5,m=0', 'interleaved:n=-1,m=3',
+                                  'parallel:delay=-1'])
+def test_a_pattern_that_would_never_end_is_refused(spec):
+    with pytest.raises(UserError):
+        parse(spec, VOCABS[1])
+
+
+def test_a_pattern_that_says_nothing_is_named_and_does_not_hang():
+    with pytest.raises(UserError, match='Mute'):
+        steps(Mute(VOCABS[1]), 2, 3)
 
 
 def test_a_wrong_spec_is_named():

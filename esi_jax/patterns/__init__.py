@@ -31,7 +31,7 @@ __all__ = [
     'SAMPLED',
     'SILENT',
     'SILENT_ID',
-    "Array",
+    'Array',
     'Cursor',
     'EarlyStop',
     'Heads',
@@ -58,6 +58,8 @@ def parse(spec: str, vocab: Vocab) -> Pattern:
         cls = NAMES.get(name) or pkgutil.resolve_name(name)
         pairs = [item.split('=') for item in arguments.split(',') if item]
         return cls(vocab, **{key: int(value) for key, value in pairs})
+    except UserError:
+        raise
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(f'pattern {spec!r} cannot be made ({error}); write one of '
                         f'{", ".join(NAMES)}, with parameters as in esi:n=5,m=10') from error

@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from esi_jax.errors import UserError
+
 SILENT_ID = -1
 
 SILENT, SAMPLED, FORCED = 0, 1, 2  # roles of a column; FORCED is fed without being sampled
+
+LONGEST_WAIT = 1000  # frames an id; a pattern that needs more is taken to hang
 
 Array = Any  # np.ndarray or jax.Array
 
@@ -148,10 +152,13 @@ def closed_columns(vocab: Vocab, f_BxC: Array) -> Array:
 def _replay(pattern: Pattern, text_N: int, speech_M: int) -> tuple[np.ndarray, np.ndarray]:
     """(index_Tx2 into the two streams, roles_TxC) for N text ids and M speech frames."""
     vocab, cursor = pattern.vocab, pattern.start(1)
-    indices, roles = [], []
+    indices: list[np.ndarray] = []
+    roles: list[np.ndarray] = []
     at = np.zeros(2, int)
     while not pattern.done(cursor)[0]:
         roles_1xC = pattern.roles(cursor)
+        if len(roles) > LONGEST_WAIT * (text_N + speech_M + 2) or not roles_1xC.any():
+            raise UserError(f'{pattern} never ends, or writes a frame in which no column speaks')
         says = roles_1xC[0, :2] == SAMPLED
         f_1xC = np.full((1, vocab.columns), SILENT_ID, np.int32)
         if says[0]:

@@ -5,6 +5,7 @@ Wu et al. 2025 (arXiv 2506.04518), section II, the interleaved baseline at 5:10.
 
 import dataclasses
 
+from esi_jax.errors import UserError
 from esi_jax.patterns import base
 
 
@@ -14,6 +15,10 @@ class Interleaved(base.Pattern):
 
     n: int = 5
     m: int = 10
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or self.m < 1:
+            raise UserError(f'n={self.n}, m={self.m} is no interleaving; both must be at least 1')
 
     def turns(self, cursor: base.Cursor) -> tuple[base.Array, base.Array]:
         xp = cursor.slot.__array_namespace__()

@@ -5,6 +5,7 @@ Wu et al. 2025 (arXiv 2506.04518), section II, the parallel baseline; the delay 
 
 import dataclasses
 
+from esi_jax.errors import UserError
 from esi_jax.patterns import base
 
 
@@ -13,6 +14,10 @@ class Parallel(base.Pattern):
     """`(t.)(t.)(t.)(ts)(Es)(ps)…(p#)` for delay 3 and four text ids."""
 
     delay: int = 0
+
+    def __post_init__(self) -> None:
+        if self.delay < 0:
+            raise UserError(f'delay={self.delay} would let speech lead; write 0 or more')
 
     def turns(self, cursor: base.Cursor) -> tuple[base.Array, base.Array]:
         xp = cursor.slot.__array_namespace__()
