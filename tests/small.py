@@ -11,7 +11,8 @@ from esi_jax.model.speech_lm import SpeechLM
 
 SPECS = ['interleaved:n=2,m=3', 'esi:n=2,m=3', 'parallel:delay=2', 'sequential', 'text_only']
 
-SAMPLED = Sampler(Sampling(1.0, top_k=15), Sampling(1.0, top_p=0.95), repeats=10 ** 6)
+SAMPLED = Sampler(Sampling(1.0, top_k=15, repeats=10 ** 6),
+                  Sampling(1.0, top_p=0.95, repeats=10 ** 6))
 
 
 def config(k: int = 1, **changes) -> ModelConfig:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from esi_jax import weights_io
 from esi_jax.data.text import TextTokenizer
 from esi_jax.decode import generate as gen
 from esi_jax.decode.sampling import Sampler
@@ -65,16 +66,20 @@ class Speaker:
         return self.speech.decode(answer.codes_TxK)
 
 
-def load_speaker(model: str | Path, tokenizer: str | Path, text: str | Path, max_frames: int = 400,
-                 dtype: str = 'float32') -> Speaker:
+def load_speaker(model: str | Path, tokenizer: str | Path, text: str | Path, max_frames: int = 400
+                 ) -> Speaker:
     """A speaker from its three files; the model's file names its pattern.
 
     Raises UserError where a file is missing, damaged, or does not fit the others.
     """
-    lm, config = load_model(model, dtype)
+    lm, config = load_model(model)
     speech, vocabulary = FSQTokenizer.load(tokenizer), TextTokenizer.load(text)
     vocab = lm.config.vocab
-    if set(vocab.speech) != set(speech.sizes) or vocabulary.vocab > vocab.text:
-        raise UserError(f'{model} was trained with other tokenizers than {tokenizer} and {text}; '
-                        'name the ones that came with it')
+    for name, path in (('tokenizer', tokenizer), ('text', text)):
+        if config.get(f'{name}_sha256', '') not in ('', weights_io.digest(path)):
+            raise UserError(f'{model} was not trained with {path}; name the file that it was '
+                            'trained with')
+    if set(vocab.speech) != set(speech.sizes) or len(vocab.speech) % len(speech.sizes):
+        raise UserError(f'{model} has speech columns of sizes {vocab.speech} and {tokenizer} '
+                        f'{speech.sizes}; name the tokenizer that it was trained with')
     return Speaker(unroll(lm), parse(config['pattern'], vocab), vocabulary, speech, max_frames)

@@ -13,25 +13,29 @@ NEVER = jnp.finfo(jnp.float32).min
 
 @dataclasses.dataclass(frozen=True)
 class Sampling:
-    """How one modality is sampled. temperature 0 is greedy; top_k 0 and top_p 1 are off."""
+    """How one modality is sampled. temperature 0 is greedy; top_k 0 and top_p 1 are off.
+
+    One id so many times in a row as `repeats` says ends the answer.
+    """
 
     temperature: float = 0.0
     top_k: int = 0
     top_p: float = 1.0
+    repeats: int = 50
 
     def __post_init__(self):
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
-            raise UserError(f'{self} cannot be used; write temperature >= 0, top_k >= 0 and '
-                            '0 < top_p <= 1')
+        if (self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1
+                or self.repeats < 1):
+            raise UserError(f'{self} cannot be used; write temperature >= 0, top_k >= 0, '
+                            '0 < top_p <= 1 and repeats >= 1')
 
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-    """Text and speech sample apart; `repeats` ends a row that says one id so often in a row."""
+    """Text and speech are sampled apart."""
 
-    text: Sampling = Sampling()
+    text: Sampling = Sampling(repeats=10)
     speech: Sampling = Sampling()
-    repeats: int = 50
 
 
 def sample(sampling: Sampling, key_B: jax.Array, logits_BxV: jax.Array) -> jax.Array:

@@ -21,7 +21,7 @@ END_REASONS = ('running', 'eos', 'eot', 'max_frames', 'repetition')
 RUNNING, EOS, EOT, MAX_FRAMES, REPETITION = range(5)
 
 
-class Run(NamedTuple):
+class Repeats(NamedTuple):
     """The last id that each column sampled and how often in a row it did."""
 
     id_BxC: jax.Array
@@ -40,7 +40,7 @@ class DecodeState:
     f_BxC: jax.Array
     pos_B: jax.Array
     cursor: Cursor
-    run: Run
+    repeats: Repeats
     cache: KVCache
     out_BxTxC: jax.Array
     length_B: jax.Array
@@ -65,7 +65,8 @@ def init_state(pattern: Pattern, f_BxC: jax.Array, pos_B: jax.Array, cache: KVCa
     batch, columns = f_BxC.shape
     rows = sharding.reshard(
         dict(f_BxC=f_BxC, pos_B=pos_B, cursor=jax.tree.map(jnp.asarray, pattern.start(batch)),
-             run=Run(jnp.full((batch, columns), SILENT_ID), jnp.zeros((batch, columns), jnp.int32)),
+             repeats=Repeats(jnp.full((batch, columns), SILENT_ID),
+                             jnp.zeros((batch, columns), jnp.int32)),
              out_BxTxC=jnp.full((batch, max_frames, columns), SILENT_ID),
              length_B=jnp.zeros(batch, jnp.int32), end_reason_B=jnp.zeros(batch, jnp.int32),
              request_id_B=request_id_B), 'batch', None, None)
@@ -88,12 +89,13 @@ def decode_step(model: SpeechLM, pattern: Pattern, sampler: Sampler, which: Head
     has_head_1xC = jnp.where(is_text_1xC, which.text, which.speech)
     served_B = ((roles_BxC != SAMPLED) | has_head_1xC).all(axis=1)
     act_B = served_B & ~state.done_B
-    run = _count_repeats(state.run, f_BxC, roles_BxC == SAMPLED)
+    repeats = _count_repeats(state.repeats, f_BxC, roles_BxC == SAMPLED)
+    limit_1xC = jnp.where(is_text_1xC, sampler.text.repeats, sampler.speech.repeats)
     cursor = pattern.advance(state.cursor, f_BxC)
     length_B = state.length_B + 1
     reason_B = jnp.where(
         pattern.done(cursor), EOS if pattern.start(1).speech_open[0] else EOT,
-        jnp.where((run.count_BxC >= sampler.repeats).any(axis=1), REPETITION,
+        jnp.where((repeats.count_BxC >= limit_1xC).any(axis=1), REPETITION,
                   jnp.where(length_B >= state.out_BxTxC.shape[1], MAX_FRAMES, RUNNING)))
 
     def keep(new, old):
@@ -102,10 +104,10 @@ def decode_step(model: SpeechLM, pattern: Pattern, sampler: Sampler, which: Head
     return dataclasses.replace(
         state, cache=cache, executed=state.executed + 1,
         out_BxTxC=_write(state.out_BxTxC, f_BxC, state.length_B, act_B),
-        **jax.tree.map(keep, dict(f_BxC=f_BxC, pos_B=state.pos_B + 1, cursor=cursor, run=run,
-                                  length_B=length_B, end_reason_B=reason_B),
+        **jax.tree.map(keep, dict(f_BxC=f_BxC, pos_B=state.pos_B + 1, cursor=cursor,
+                                  repeats=repeats, length_B=length_B, end_reason_B=reason_B),
                        dict(f_BxC=state.f_BxC, pos_B=state.pos_B, cursor=state.cursor,
-                            run=state.run, length_B=state.length_B,
+                            repeats=state.repeats, length_B=state.length_B,
                             end_reason_B=state.end_reason_B)))
 
 
@@ -138,10 +140,11 @@ def _keys(state: DecodeState, column: int) -> jax.Array:
     return jax.vmap(one)(state.request_id_B, state.cursor.frame)
 
 
-def _count_repeats(run: Run, f_BxC: jax.Array, sampled_BxC: jax.Array) -> Run:
-    count_BxC = jnp.where(f_BxC == run.id_BxC, run.count_BxC + 1, 1)
-    return Run(jnp.where(sampled_BxC, f_BxC, run.id_BxC),
-               jnp.where(sampled_BxC, count_BxC, run.count_BxC))
+def _count_repeats(repeats: Repeats, f_BxC: jax.Array, sampled_BxC: jax.Array
+                   ) -> Repeats:
+    count_BxC = jnp.where(f_BxC == repeats.id_BxC, repeats.count_BxC + 1, 1)
+    return Repeats(jnp.where(sampled_BxC, f_BxC, repeats.id_BxC),
+                   jnp.where(sampled_BxC, count_BxC, repeats.count_BxC))
 
 
 def _write(out_BxTxC: jax.Array, f_BxC: jax.Array, at_B: jax.Array, act_B: jax.Array) -> jax.Array:

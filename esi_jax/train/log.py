@@ -15,7 +15,7 @@ class Log:
     """Written by the first process alone."""
 
     def __init__(self, folder: Path, step: int):
-        """Keeps the lines of `folder/log.jsonl` up to `step`, where the run goes on."""
+        """Keeps the whole lines of the log up to `step`, where the run goes on."""
         self._mute = jax.process_index() > 0
         if self._mute:
             return
@@ -23,10 +23,22 @@ class Log:
         folder.mkdir(parents=True, exist_ok=True)
         if self._path.exists():
             lines = [line for line in self._path.read_text().splitlines()
-                     if json.loads(line)['step'] <= step]
+                     if line.endswith('}') and json.loads(line)['step'] <= step]
             write_atomic(self._path, ''.join(f'{line}\n' for line in lines).encode())
-        self._board = SummaryWriter(str(folder / 'tensorboard'), purge_step=step or None)
+        self._board = SummaryWriter(str(folder / 'tensorboard'),
+                                    purge_step=step + 1 if step else None)
         self._start = time.monotonic()
+        self._held: tuple[int, dict] | None = None
+
+    def hold(self, step: int, metrics: dict) -> None:
+        """Keeps metrics on the device until `flush` writes them."""
+        if not self._mute:
+            self._held = step, metrics
+
+    def flush(self) -> None:
+        if not self._mute and self._held:
+            held, self._held = self._held, None
+            self.write(*held)
 
     def write(self, step: int, metrics: dict, prefix: str = '') -> None:
         """One line; fetches `metrics` from the device."""

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from rich.progress import Progress
 
+from esi_jax.errors import UserError
 from esi_jax.train.checkpoint import Checkpoints
 from esi_jax.train.log import Log
 
@@ -28,7 +29,7 @@ S = TypeVar('S', bound=State)
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """Counts are in updates."""
+    """Counts are in updates, 1 or more."""
 
     updates: int
     seed: int = 0
@@ -36,6 +37,11 @@ class LoopConfig:
     eval_every: int = 200  # held-out metrics and something to hear
     eval_batches: int = 4
     save_every: int = 100
+
+    def __post_init__(self) -> None:
+        for name, count in dataclasses.asdict(self).items():
+            if name != 'seed' and count < 1:
+                raise UserError(f'loop.{name} is {count}; write 1 or more')
 
 
 def run(workdir: Path, config: LoopConfig, state: S, batches: Any,
@@ -50,24 +56,23 @@ def run(workdir: Path, config: LoopConfig, state: S, batches: Any,
         state, cursor = restored
         batches.set_state(cursor)
     first = int(state.step)
-    log, previous = Log(workdir, first), None
+    log = Log(workdir, first)
     try:
         with Progress(disable=not sys.stdout.isatty(), transient=True) as progress:
             bar = progress.add_task('training', total=config.updates, completed=first)
             for update in range(first + 1, config.updates + 1):
                 last = update == config.updates
                 state, metrics = step(state, next(batches))
-                if previous and (update - 1) % config.log_every == 0:
-                    log.write(update - 1, previous)
-                previous = metrics
-                if update % config.save_every == 0 or last:
-                    checkpoints.save(update, state, batches.get_state())
+                log.flush()  # the metrics of the update before: this one is under way
+                if update % config.log_every == 0 or last:
+                    log.hold(update, metrics)
                 if update % config.eval_every == 0 or last:
                     log.write(update, evaluate(state), 'test_')
                     on_eval(state, update, log)
+                if update % config.save_every == 0 or last:
+                    log.flush()  # what a checkpoint has behind it is in the log
+                    checkpoints.save(update, state, batches.get_state())
                 progress.update(bar, completed=update)
-            if previous:
-                log.write(config.updates, previous)
     finally:
         checkpoints.close()
         log.close()
