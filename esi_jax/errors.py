@@ -1,5 +1,6 @@
 """Errors that a user can mend, told in one sentence."""
 
+import errno
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -25,8 +26,9 @@ def run(main: Callable[[list[str]], Any]) -> None:
         except OSError as error:
             if not error.filename:
                 raise
-            print(f'error: {error.filename}: {error.strerror}; free some space or choose another '
-                  'place', file=sys.stderr)
+            remedy = 'free some space or' if error.errno == errno.ENOSPC else 'mend that or'
+            print(f'error: {error.filename}: {error.strerror}; {remedy} choose another place',
+                  file=sys.stderr)
             sys.exit(2)
 
     logging.set_verbosity(logging.FATAL)  # what orbax and tfds log as errors, they raise as well

@@ -1,5 +1,6 @@
 """Weights as one safetensors file: float16 tensors by name, the config as JSON in the metadata."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -36,6 +37,13 @@ def load(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]
                         'copy or train it again') from error
     return {name: x.astype(np.float32) if np.issubdtype(x.dtype, np.floating) else x
             for name, x in flat.items()}, config
+
+
+def digest(path: str | os.PathLike) -> str:
+    """sha256 of a file, to tell whether files belong together."""
+    if not Path(path).is_file():
+        raise UserError(f'file {path} does not exist; make it or name another one')
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:

@@ -33,8 +33,9 @@ _VOCABULARY = flags.DEFINE_string('vocabulary', str(SHIPPED / 'text.json'), 'The
 _OUT = flags.DEFINE_string('out', 'answer.wav', 'Where the spoken answer goes (24 kHz WAV).')
 _TEMPERATURE = flags.DEFINE_float('temperature', 0.0, 'Of text and speech; 0 is greedy.')
 _TOP_P = flags.DEFINE_float('top_p', 1.0, 'Smallest set of ids with this mass; 1 is off.')
-_SEED = flags.DEFINE_integer('seed', 0, 'For sampling and for the voice.')
-_MAX_FRAMES = flags.DEFINE_integer('max_frames', 400, 'Frames after which an answer is cut.')
+_SEED = flags.DEFINE_integer('seed', 0, 'For sampling and for the voice.', lower_bound=0)
+_MAX_FRAMES = flags.DEFINE_integer('max_frames', 400, 'Frames after which an answer is cut.',
+                                   lower_bound=1)
 
 flags.mark_flags_as_mutual_exclusive(['text', 'wav'], required=True)
 

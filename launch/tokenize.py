@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from rich.progress import track
 
-from esi_jax import errors
+from esi_jax import errors, weights_io
 from esi_jax.data import dataset
 from esi_jax.data.array_cache import cached
 from esi_jax.data.text import TextTokenizer
@@ -32,7 +32,7 @@ _TOKENIZER = flags.DEFINE_string('tokenizer', 'esi_jax/weights/tokenizer.safeten
                                  'Weights of the speech tokenizer.')
 _TEXT = flags.DEFINE_string('text', '', 'A text vocabulary that exists; empty: learn one from the '
                             'answers of the train split and save it as <out_dir>/text.json.')
-_TEXT_VOCAB = flags.DEFINE_integer('text_vocab', 800, 'Entries of a text vocabulary to learn.')
+_TEXT_VOCAB = flags.DEFINE_integer('text_vocab', 1200, 'Entries of a text vocabulary to learn.')
 _SPLITS = flags.DEFINE_list('splits', ['train', 'test'], 'Which splits to turn.')
 
 _KEPT = ('id', 'category', 'question', 'answer', 'aliases', 'voice')
@@ -50,15 +50,13 @@ def _fill(splits: dict[str, dataset.Records], what: str,
             array(record)
 
 
-def _text_tokenizer(splits: dict[str, dataset.Records], out_dir: Path) -> TextTokenizer:
+def _text_tokenizer(splits: dict[str, dataset.Records]) -> TextTokenizer:
     if _TEXT.value:
         return TextTokenizer.load(_TEXT.value)
     if 'train' not in splits:
         raise errors.UserError('a text vocabulary is learnt from the train split, which is not '
                                'among --splits; name one that exists with --text')
-    learnt = TextTokenizer.train((r['answer'] for r in splits['train']), _TEXT_VOCAB.value)
-    learnt.save(out_dir / 'text.json')
-    return learnt
+    return TextTokenizer.train((r['answer'] for r in splits['train']), _TEXT_VOCAB.value)
 
 
 def main(argv: list[str]) -> None:
@@ -79,8 +77,8 @@ def main(argv: list[str]) -> None:
         return
 
     speech = FSQTokenizer.load(_TOKENIZER.value)
-    digest = hashlib.sha256(Path(_TOKENIZER.value).read_bytes()).hexdigest()
-    text = _text_tokenizer(splits, out_dir)
+    digest = weights_io.digest(_TOKENIZER.value)
+    text = _text_tokenizer(splits)
     _fill(splits, 'features', features)
 
     def codes(record: dataset.Record) -> np.ndarray:
@@ -101,6 +99,8 @@ def main(argv: list[str]) -> None:
                    for split, records in splits.items()},
                   {'speech_tokenizer_sha256': digest, 'speech_sizes': json.dumps(speech.sizes),
                    'text_vocab': str(text.vocab)})
+    if not _TEXT.value:
+        text.save(out_dir / 'text.json')
     for split, records in splits.items():
         print(f'{split}: {len(records)} examples in {out_dir}/spoken_qa_tokens')
 

@@ -33,20 +33,22 @@ RATE = 24_000
 _CONFIG = config_flags.DEFINE_config_file('config', 'configs/tokenizer.py', lock_config=True)
 _DATA_DIR = flags.DEFINE_string('data_dir', 'out/data', 'Where spoken_qa is.')
 _WORKDIR = flags.DEFINE_string('workdir', 'out/tokenizer', 'Checkpoints, logs, extra sentences.')
-_OUT = flags.DEFINE_string('out', 'esi_jax/weights/tokenizer.safetensors', 'The weights file.')
+_OUT = flags.DEFINE_string('out', '', 'The weights file; empty: tokenizer.safetensors in '
+                           '--workdir.')
 _EVAL = flags.DEFINE_bool('eval', False, 'Score the weights at --out; no training.')
 _EVAL_COUNT = flags.DEFINE_integer('eval_count', 40, 'Test answers to score.')
 
 
 def main(argv: list[str]) -> None:
     del argv
+    out = _OUT.value or Path(_WORKDIR.value) / 'tokenizer.safetensors'
     test = load_records(_DATA_DIR.value, 'spoken_qa', 'test')
     if _EVAL.value:
-        _score(FSQTokenizer.load(_OUT.value), test)
+        _score(FSQTokenizer.load(out), test)
         return
     config, workdir = _CONFIG.value.to_dict(), Path(_WORKDIR.value)
     said, train_config = config.pop('sentences'), from_dict(TrainConfig, config)
-    path = workdir / 'sentences-{hours}h-{seed}.npz'.format(**said)
+    path = workdir / 'sentences-{hours}h-{max_seconds}s-{seed}.npz'.format(**said)
     if not path.exists():
         sentences.build(path, **said)
     train_sources = [load_records(_DATA_DIR.value, 'spoken_qa', 'train'), sentences.Sentences(path)]
@@ -58,8 +60,8 @@ def main(argv: list[str]) -> None:
         log.audio(step, 'resynthesised', np.clip(wav_T, -1, 1), RATE, record['answer'])
 
     codec = train(workdir, train_config, train_sources, [test], listen)
-    FSQTokenizer(codec).save(_OUT.value)
-    print(f'wrote {_OUT.value}')
+    FSQTokenizer(codec).save(out)
+    print(f'wrote {out}')
 
 
 def _score(tokenizer: FSQTokenizer, test: Records) -> None:

@@ -42,6 +42,9 @@ class FSQTokenizer:
     def load(cls, path: str | Path) -> 'FSQTokenizer':
         """Raises UserError where the file is missing, damaged, or of another model."""
         flat, config = weights_io.load(path)
+        if 'fsq' not in config:
+            raise UserError(f'{path} holds no speech tokenizer; name a file that '
+                            'launch.train_tokenizer wrote')
         like = jax.eval_shape(lambda: Codec(from_dict(CodecConfig, config), jax.random.key(0)))
         for name, leaf in tree.flatten(like).items():
             if name not in flat or flat[name].shape != leaf.shape:
