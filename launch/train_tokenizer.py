@@ -9,6 +9,7 @@ the tokenizer.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -23,6 +24,7 @@ from esi_jax.speech import sentences
 from esi_jax.speech.asr import WhisperAsr
 from esi_jax.speech.audio import to_float
 from esi_jax.speech.codec import Codec
+from esi_jax.speech.rows import fits, to_labels
 from esi_jax.speech.tokenizer import FSQTokenizer
 from esi_jax.speech.tts import speak
 from esi_jax.train.log import Log
@@ -51,7 +53,13 @@ def main(argv: list[str]) -> None:
     path = workdir / 'sentences-{hours}h-{max_seconds}s-{seed}.npz'.format(**said)
     if not path.exists():
         sentences.build(path, **said)
-    train_sources = [load_records(_DATA_DIR.value, 'spoken_qa', 'train'), sentences.Sentences(path)]
+    train_sources: list[Any] = [load_records(_DATA_DIR.value, 'spoken_qa', 'train'),
+                                sentences.Sentences(path)]
+
+    records = [source[i] for source in train_sources for i in range(len(source))]
+    used = sum(fits(train_config.rows, train_config.codec.samples, record['answer_audio'],
+                    to_labels(record['answer'])) for record in records)
+    print(f'{used} of {len(records)} utterances fit a row and are trained on')
 
     def listen(codec: Codec, step: int, log: Log) -> None:
         record = test[step // train_config.loop.eval_every % len(test)]

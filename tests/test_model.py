@@ -10,7 +10,7 @@ from esi_jax import sharding, tree
 from esi_jax.errors import UserError
 from esi_jax.model.backbone import unroll
 from esi_jax.model.cache import init_cache
-from esi_jax.model.speech_lm import SpeechLM, stack_audio
+from esi_jax.model.speech_lm import SpeechLM
 from esi_jax.model.weights import load_model, save_model
 from esi_jax.patterns import SILENT_ID, Heads
 
@@ -96,14 +96,6 @@ def test_padding_rows_of_a_table_are_never_likely():
     logits = lm.heads(jnp.ones((1, 1, 32)), BOTH)
     assert logits.text_BxTxV.shape[-1] % 8 == 0
     assert (np.asarray(logits.text_BxTxV)[..., lm.config.rows[0]:] < -1e30).all()
-
-
-def test_stacked_audio_keeps_every_frame():
-    features = np.arange(14, dtype=np.float32).reshape(7, 2)
-    stacked = stack_audio(features, 3)
-    assert stacked.shape == (3, 6)
-    np.testing.assert_array_equal(stacked.reshape(-1)[:14], features.reshape(-1))
-    np.testing.assert_array_equal(stacked.reshape(-1)[14:], 0)
 
 
 def test_eight_devices_compute_what_one_does_and_hold_an_eighth():

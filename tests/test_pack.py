@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esi_jax.data.pack import PackConfig, batches, group_codes, make_example, pack
+from esi_jax.data.pack import PackConfig, batches, group_codes, make_example, pack, stack_audio
 from esi_jax.errors import UserError
 from esi_jax.patterns import SILENT, SILENT_ID, Vocab, layout, parse
 
@@ -100,3 +100,11 @@ def test_groups_of_codes_end_in_eos(count):
         np.testing.assert_array_equal(grouped[-1, count % 3:], [30, 31, 32][count % 3:])
     with pytest.raises(UserError, match='speech_vocab'):
         group_codes(np.zeros((4, 2)), 3, (30, 31, 32))
+
+
+def test_stacked_audio_keeps_every_frame():
+    features = np.arange(14, dtype=np.float32).reshape(7, 2)
+    stacked = stack_audio(features, 3)
+    assert stacked.shape == (3, 6)
+    np.testing.assert_array_equal(stacked.reshape(-1)[:14], features.reshape(-1))
+    np.testing.assert_array_equal(stacked.reshape(-1)[14:], 0)

@@ -9,7 +9,6 @@ import grain
 import numpy as np
 
 from esi_jax.errors import UserError
-from esi_jax.model.speech_lm import stack_audio
 from esi_jax.patterns import SILENT, SILENT_ID, Array, Pattern, layout
 
 
@@ -44,6 +43,15 @@ class PackConfig:
     length: int = 512  # positions in a row
     row_multiple: int = 2
     rows: int = 0
+
+
+def stack_audio(features_NxA: Array, stack: int) -> Array:
+    """features_NxA -> ceil(N / stack) rows of `stack` frames side by side, zero-padded."""
+    xp = features_NxA.__array_namespace__()
+    count, width = features_NxA.shape
+    pad = -count % stack
+    padded = xp.concat([features_NxA, xp.zeros((pad, width), features_NxA.dtype)])
+    return padded.reshape(-1, stack * width)
 
 
 def group_codes(codes_MxQ: np.ndarray, columns: int, eos: Sequence[int]) -> np.ndarray:

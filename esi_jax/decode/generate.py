@@ -14,11 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from esi_jax import sharding
+from esi_jax.data.pack import stack_audio
 from esi_jax.decode.sampling import Sampler
 from esi_jax.decode.step import DecodeState, decode_step, init_state
 from esi_jax.errors import UserError
 from esi_jax.model.cache import init_cache
-from esi_jax.model.speech_lm import SpeechLM, stack_audio
+from esi_jax.model.speech_lm import SpeechLM
 from esi_jax.patterns import SILENT_ID, Array, Heads, Pattern
 
 BUCKETS = (32, 64, 128, 256, 512, 1024, 2048, 4096)  # prompt lengths that are compiled

@@ -1,6 +1,7 @@
 """The report's figures as inline SVG."""
 
 import io
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -33,7 +34,7 @@ def frames_of_answers(comparison: Comparison) -> str:
     figure, axes = _axes(4.6)
     joined = [count for arm in counts.values() for count in arm]
     bins = np.linspace(min(joined) - 0.5, max(joined) + 0.5, min(24, max(joined) - min(joined) + 2))
-    for colour, (name, arm) in zip(COLOURS, counts.items(), strict=False):
+    for colour, (name, arm) in zip(itertools.cycle(COLOURS), counts.items(), strict=False):
         axes.hist(arm, bins=bins.tolist(), histtype='step', linewidth=1.6, color=colour, label=name)
         axes.axvline(float(np.mean(arm)), color=colour, linewidth=1, linestyle=':')
     axes.set(xlabel='frames (dotted: mean)', ylabel='answers')
@@ -42,7 +43,7 @@ def frames_of_answers(comparison: Comparison) -> str:
 
 def text_lead(arms: Mapping[str, Arm]) -> str:
     figure, axes = _axes(4.6)
-    for colour, (name, arm) in zip(COLOURS, arms.items(), strict=False):
+    for colour, (name, arm) in zip(itertools.cycle(COLOURS), arms.items(), strict=False):
         all_leads = (lead(a.frames_TxC, arm.speaker.pattern.vocab.text) for a in arm.answers)
         if leads := [x for x in all_leads if x is not None]:
             axes.plot(GRID, np.mean(leads, axis=0), color=colour, linewidth=1.6, label=name)
@@ -69,7 +70,8 @@ def accuracy_by_category(patterns: Mapping[str, Json]) -> str:
     figure, axes = _axes(9.6)
     width = 0.8 / len(patterns)
     at = np.arange(len(categories))
-    for i, (colour, (name, scores)) in enumerate(zip(COLOURS, patterns.items(), strict=False)):
+    coloured = zip(itertools.cycle(COLOURS), patterns.items(), strict=False)
+    for i, (colour, (name, scores)) in enumerate(coloured):
         speech, text = ([100 * scores['categories'][c][f'{what}_accuracy'] for c in categories]
                         for what in ('speech', 'text'))
         place = at + (i - (len(patterns) - 1) / 2) * width

@@ -50,7 +50,7 @@ def verdicts(results: Json) -> list[str]:
             f'The word error rate of {name} differs from that of {BASELINE} by '
             f'{100 * wers["value"]:+.1f} points (95 % interval '
             f'{100 * wers["low"]:+.1f} to {100 * wers["high"]:+.1f}), '
-            f'{"more than" if settled else "which"} chance explains.')
+            f'{"more than chance explains" if settled else "which chance could explain"}.')
     if 'esi' in results['speedup']:
         against = results['speedup']['esi']['single']['predicted_over_packed_by_bytes']
         out.append(

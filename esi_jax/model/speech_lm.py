@@ -89,12 +89,3 @@ def _head(h_BxTxD: jax.Array, table_VxD: nnx.Param, rows: int) -> jax.Array:
                               preferred_element_type=jnp.float32)
     is_id_1x1xV = (jnp.arange(logits_BxTxV.shape[-1]) < rows)[None, None]
     return jnp.where(is_id_1x1xV, logits_BxTxV, jnp.finfo(jnp.float32).min)
-
-
-def stack_audio(features_NxA, stack: int):
-    """features_NxA -> ceil(N / stack) rows of `stack` frames side by side, zero-padded."""
-    xp = features_NxA.__array_namespace__()
-    count, width = features_NxA.shape
-    pad = -count % stack
-    padded = xp.concat([features_NxA, xp.zeros((pad, width), features_NxA.dtype)])
-    return padded.reshape(-1, stack * width)

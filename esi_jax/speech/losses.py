@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from esi_jax.speech import mel, vocoder
+from esi_jax.speech.audio import FULL_SCALE
 from esi_jax.speech.codec import STRIDE, Codec
 from esi_jax.speech.pitch import pitch
 
@@ -40,7 +41,7 @@ def loss_fn(codec: Codec, config: LossConfig, batch: Batch, key: jax.Array
             ) -> tuple[jax.Array, Metrics]:
     """(weighted sum, its parts and the codes' perplexity)."""
     c = codec.config
-    wav_BxT = jnp.asarray(batch.wav_BxT, jnp.float32) / 32_767
+    wav_BxT = jnp.asarray(batch.wav_BxT, jnp.float32) / FULL_SCALE
     mask_BxU = (jnp.arange(wav_BxT.shape[1] // c.samples)[None] < batch.frames_B[:, None]
                 ).astype(jnp.float32)
     mask_BxT = jnp.repeat(mask_BxU, STRIDE, axis=1)

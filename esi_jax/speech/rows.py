@@ -27,25 +27,28 @@ def to_labels(text: str) -> np.ndarray:
                       np.int32)
 
 
+def fits(config: RowConfig, samples: int, wav_T: np.ndarray, labels_N: np.ndarray) -> bool:
+    """Whether an utterance is short enough for a row."""
+    return len(wav_T) <= config.codes * samples and len(labels_N) <= config.labels
+
+
 def batches(sources: Sequence[Any], config: RowConfig, samples: int, seed: int
             ) -> grain.IterDataset[Batch]:
     """Endless batches from records with `answer` and `answer_audio`; `samples` a code.
 
-    Shuffled anew in each epoch. The few utterances longer than a row are left out. The iterator's
-    state can be kept and set.
+    Shuffled anew in each epoch; utterances that do not fit (see `fits`) are left out. The
+    iterator's state can be kept and set.
     """
     def example(record: dict[str, Any]) -> dict[str, np.ndarray]:
         return {'wav': record['answer_audio'], 'labels': to_labels(record['answer'])}
-
-    def fits(x: dict[str, np.ndarray]) -> bool:
-        return len(x['wav']) <= config.codes * samples and len(x['labels']) <= config.labels
 
     def row(x: dict[str, np.ndarray]) -> Batch:
         codes = -(-np.count_nonzero(x['wav_segment_ids']) // samples)
         return Batch(x['wav'], np.asarray(codes, np.int32), x['labels'])
 
     joined = grain.MapDataset.concatenate([grain.MapDataset.source(s) for s in sources])
-    examples = joined.seed(seed).shuffle().repeat().map(example).filter(fits).to_iter_dataset(
+    examples = joined.seed(seed).shuffle().repeat().map(example).filter(
+        lambda x: fits(config, samples, x['wav'], x['labels'])).to_iter_dataset(
         grain.ReadOptions(num_threads=1, prefetch_buffer_size=32))
     rows = FirstFitPackIterDataset(
         examples, length_struct={'wav': config.codes * samples, 'labels': config.labels},
