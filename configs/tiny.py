@@ -1,4 +1,4 @@
-"""A 2.7 M-parameter speech LM that answers 600 facts by voice, under the pattern of your choice.
+"""A 2.0 M-parameter speech LM that answers 600 facts by voice, under the pattern of your choice.
 
     python -m launch.train --config=configs/tiny.py --workdir=out/esi
     python -m launch.train --config=configs/tiny.py:interleaved --workdir=out/interleaved
@@ -20,8 +20,8 @@ PATTERNS = {'esi': 'esi:n=5,m=10', 'interleaved': 'interleaved:n=5,m=10', 'paral
 
 
 def get_config(pattern: str = 'esi') -> ConfigDict:
-    model = ModelConfig(text_vocab=1200, speech_vocab=(1000,))
+    model = ModelConfig(text_vocab=1200, speech_vocab=(1000,), d_model=160, d_ff=352)
     config = ConfigDict(to_dict(TrainConfig(PATTERNS.get(pattern, pattern), model,
-                                            LoopConfig(updates=2000))))
+                                            LoopConfig(updates=1600, eval_every=400))))
     config.pack.length = 256
     return config

@@ -87,9 +87,10 @@ def _check_data(config: TrainConfig, tokenizer_sha256: str, text: TextTokenizer)
 
 def _keep_config(path: Path, config: dict) -> None:
     """Notes the config; raises UserError where the run in this folder began with another one."""
+    config = json.loads(json.dumps(config))
     begun = json.loads(path.read_text()) if path.exists() else config
     for key in config:
-        if key != 'loop' and begun.get(key) != json.loads(json.dumps(config[key])):
+        if key != 'loop' and begun.get(key) != config[key]:
             raise errors.UserError(f'the run in {path.parent} began with another config.{key}; '
                                    'give this one a --workdir of its own')
     write_atomic(path, json.dumps(config, indent=1).encode())

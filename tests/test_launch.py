@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from esi_jax import weights_io
+from esi_jax.data import dataset
+from esi_jax.data.text import TextTokenizer
+
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / 'esi_jax' / 'weights'
 
@@ -73,6 +77,41 @@ def test_an_unknown_config_key_is_refused(tmp_path):
     assert result.returncode != 0 and 'udpates' in result.stderr
     result = launch('train', '--config=configs/tiny.py', f'--config.data.dir={tmp_path}')
     assert_one_sentence(result, 'launch.tokenize')
+
+
+def token_data(folder):
+    """Ten random records in the shape that launch.tokenize writes."""
+    text = TextTokenizer.load(WEIGHTS / 'text.json')
+    text.save(folder / 'text.json')
+    rng = np.random.default_rng(0)
+    records = [dict(id=str(i), category='c', question='How much is two?', answer='Two is two.',
+                    aliases=['two'], voice='hibari', text=text.encode('Two is two.'),
+                    features=rng.standard_normal((40, 384)).astype(np.float16),
+                    codes=rng.integers(0, 1000, (20, 1)).astype(np.int32)) for i in range(10)]
+    dataset.write(folder, 'spoken_qa_tokens', dataset.spoken_qa_tokens(1),
+                  {split: lambda: records for split in ('train', 'test')},
+                  {'speech_tokenizer_sha256': weights_io.digest(WEIGHTS / 'tokenizer.safetensors'),
+                   'speech_sizes': '[1000]', 'text_vocab': str(text.vocab)})
+
+
+def test_train_makes_a_model_that_ask_loads_and_guards_its_workdir(tmp_path):
+    token_data(tmp_path)
+    run = ['--config=configs/tiny.py', f'--config.data.dir={tmp_path}', '--config.model.layers=1',
+           '--config.pack.examples=4', '--config.loop.updates=2', '--config.loop.eval_every=1',
+           f'--workdir={tmp_path / "run"}']
+    done = launch('train', *run)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / 'run' / 'log.jsonl').read_text().splitlines()) == 3
+    assert launch('train', *run).returncode == 0  # nothing left to do
+    assert_one_sentence(launch('train', *run, '--config.model.layers=2'), 'config.model')
+    assert_one_sentence(launch('train', *run, '--config.model.speech_vocab=(7,)'), 'speech_vocab')
+    model = tmp_path / 'run' / 'model.safetensors'
+    asked = launch('ask', '--text=How much is two?', f'--model={model}', '--max_frames=20',
+                   f'--out={tmp_path / "answer.wav"}')
+    assert asked.returncode == 0, asked.stderr
+    (tmp_path / 'other.json').write_text((WEIGHTS / 'text.json').read_text() + ' ')
+    assert_one_sentence(launch('ask', '--text=Two?', f'--model={model}',
+                               f'--vocabulary={tmp_path / "other.json"}'), 'other.json')
 
 
 @pytest.fixture
