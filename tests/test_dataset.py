@@ -106,7 +106,7 @@ def test_errors_name_the_command(folder, tmp_path):
         dataset.load_records(tmp_path, 'spoken_qa', 'train')
     with pytest.raises(UserError, match=r'python -m launch\.tokenize'):
         dataset.load_records(folder, 'spoken_qa_tokens', 'train')
-    with pytest.raises(UserError, match="no split 'dev', only"):
+    with pytest.raises(UserError, match="no examples in split 'dev', only"):
         dataset.load_records(folder, 'spoken_qa', 'dev')
     with pytest.raises(UserError, match="unknown data set 'squad'"):
         dataset.load_records(folder, 'squad', 'train')
