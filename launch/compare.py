@@ -4,7 +4,7 @@
     python -m launch.compare --models=interleaved=a.safetensors,esi=b.safetensors,mine=c.safetensors
 
 Each step is real: question sound -> Whisper encoder -> batched compiled decoding -> text and codes
--> vocoder -> Whisper ASR -> scores. Three hundred questions under three patterns took six minutes on
+-> vocoder -> Whisper ASR -> scores. Three hundred questions under three patterns took 6 minutes on
 two CPU cores, most of it recognising speech. Killed or repeated, a run goes on with what it has
 heard. Writes results.json, answers.jsonl and report.html (opens as a file) under --out.
 """
