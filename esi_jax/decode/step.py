@@ -101,14 +101,12 @@ def decode_step(model: SpeechLM, pattern: Pattern, sampler: Sampler, which: Head
     def keep(new, old):
         return jnp.where(act_B.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-    return dataclasses.replace(
-        state, cache=cache, executed=state.executed + 1,
-        out_BxTxC=_write(state.out_BxTxC, f_BxC, state.length_B, act_B),
-        **jax.tree.map(keep, dict(f_BxC=f_BxC, pos_B=state.pos_B + 1, cursor=cursor,
-                                  repeats=repeats, length_B=length_B, end_reason_B=reason_B),
-                       dict(f_BxC=state.f_BxC, pos_B=state.pos_B, cursor=state.cursor,
-                            repeats=state.repeats, length_B=state.length_B,
-                            end_reason_B=state.end_reason_B)))
+    new = dict(f_BxC=f_BxC, pos_B=state.pos_B + 1, cursor=cursor, repeats=repeats,
+               length_B=length_B, end_reason_B=reason_B)
+    old = {name: getattr(state, name) for name in new}
+    return dataclasses.replace(state, cache=cache, executed=state.executed + 1,
+                               out_BxTxC=_write(state.out_BxTxC, f_BxC, state.length_B, act_B),
+                               **jax.tree.map(keep, new, old))
 
 
 def _sample_columns(vocab: Vocab, sampler: Sampler, state: DecodeState, logits: Logits
@@ -140,8 +138,7 @@ def _keys(state: DecodeState, column: int) -> jax.Array:
     return jax.vmap(one)(state.request_id_B, state.cursor.frame)
 
 
-def _count_repeats(repeats: Repeats, f_BxC: jax.Array, sampled_BxC: jax.Array
-                   ) -> Repeats:
+def _count_repeats(repeats: Repeats, f_BxC: jax.Array, sampled_BxC: jax.Array) -> Repeats:
     count_BxC = jnp.where(f_BxC == repeats.id_BxC, repeats.count_BxC + 1, 1)
     return Repeats(jnp.where(sampled_BxC, f_BxC, repeats.id_BxC),
                    jnp.where(sampled_BxC, count_BxC, repeats.count_BxC))
