@@ -24,11 +24,11 @@ def run(main: Callable[[list[str]], Any]) -> None:
             print(f'error: {error}', file=sys.stderr)
             sys.exit(2)
         except OSError as error:
-            if not error.filename:
+            if not error.filename and error.errno != errno.ENOSPC:
                 raise
             remedy = 'free some space or' if error.errno == errno.ENOSPC else 'mend that or'
-            print(f'error: {error.filename}: {error.strerror}; {remedy} choose another place',
-                  file=sys.stderr)
+            print(f'error: {error.filename or "output"}: {error.strerror}; {remedy} choose another '
+                  'place', file=sys.stderr)
             sys.exit(2)
 
     logging.set_verbosity(logging.FATAL)  # what orbax and tfds log as errors, they raise as well

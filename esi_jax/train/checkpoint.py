@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,11 +26,14 @@ class Checkpoints:
             self.folder, options=ocp.CheckpointManagerOptions(max_to_keep=keep))
 
     def save(self, step: int, state: Any, cursor: dict) -> None:
-        """Starts a save. Raises OSError where the disk was too full for this or the one before."""
+        """Starts a save. Raises OSError where the disk has no room for it."""
+        flat = tree.flatten(state)
         with self._named():
+            self._manager.wait_until_finished()  # so that the room it took is counted
+            if shutil.disk_usage(self.folder).free < sum(x.nbytes for x in flat.values()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
             self._manager.save(step, args=ocp.args.Composite(
-                state=ocp.args.StandardSave(tree.flatten(state)),
-                cursor=ocp.args.JsonSave(cursor)))
+                state=ocp.args.StandardSave(flat), cursor=ocp.args.JsonSave(cursor)))
 
     def restore(self, like: S) -> tuple[S, dict] | None:
         """The newest (state, cursor), laid out as `like` is on its mesh; None in a fresh folder.
@@ -62,6 +66,8 @@ class Checkpoints:
         """tensorstore tells of a full disk in a ValueError's text."""
         try:
             yield
+        except OSError:
+            raise
         except Exception as error:
             if 'No space left' not in str(error) and 'ENOSPC' not in str(error):
                 raise
