@@ -126,12 +126,16 @@ def stream(model: SpeechLM, pattern: Pattern, sampler: Sampler, prompt: Prompt, 
 
 def _start(model: SpeechLM, pattern: Pattern, prompt: Prompt, request_ids: Sequence[int] | None,
            key: jax.Array, max_frames: int) -> DecodeState:
-    """Prefills; the last row is repeated until the mesh divides the batch."""
+    """Prefills; the last row is repeated until the mesh divides the batch.
+
+    On a mesh it is so at least once: a batch of 1 broadcasts, and broadcasting drops shardings.
+    """
     batch = len(prompt.length_B)
     if max_frames < 1:
         raise UserError(f'max_frames is {max_frames}; an answer needs at least one frame')
     ids_B = np.asarray(range(batch) if request_ids is None else request_ids, np.int32)
-    rows = np.minimum(np.arange(batch + -batch % sharding.batch_shards()), batch - 1)
+    least = batch if sharding.out() is None else max(batch, 2)
+    rows = np.minimum(np.arange(least + -least % sharding.batch_shards()), batch - 1)
     return prefill(model, pattern, Prompt(*(x[rows] for x in prompt)), ids_B[rows], key,
                    max_frames=max_frames)
 

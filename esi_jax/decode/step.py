@@ -135,7 +135,7 @@ def _keys(state: DecodeState, column: int) -> jax.Array:
     def one(request_id, frame):
         key = jax.random.fold_in(jax.random.fold_in(state.key, request_id), frame)
         return jax.random.fold_in(key, column)
-    return jax.vmap(one)(state.request_id_B, state.cursor.frame)
+    return jax.vmap(one)(*sharding.reshard((state.request_id_B, state.cursor.frame), 'batch'))
 
 
 def _count_repeats(repeats: Repeats, f_BxC: jax.Array, sampled_BxC: jax.Array) -> Repeats:
@@ -150,4 +150,4 @@ def _write(out_BxTxC: jax.Array, f_BxC: jax.Array, at_B: jax.Array, act_B: jax.A
         old_1xC = jax.lax.dynamic_slice_in_dim(out_TxC, at, 1)
         return jax.lax.dynamic_update_slice_in_dim(out_TxC, jnp.where(act, f_C[None], old_1xC), at,
                                                    0)
-    return jax.vmap(one)(out_BxTxC, f_BxC, at_B, act_B)
+    return jax.vmap(one)(*sharding.reshard((out_BxTxC, f_BxC, at_B, act_B), 'batch', None, None))

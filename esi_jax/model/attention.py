@@ -69,7 +69,9 @@ def _write(cache_BxSxNxH: jax.Array, new_BxTxNxH: jax.Array, pos_BxT: jax.Array)
     pos + T <= S, so the slice never clamps onto another slot.
     """
     put = jax.vmap(lambda row, new, at: jax.lax.dynamic_update_slice_in_dim(row, new, at, 0))
-    return put(cache_BxSxNxH, new_BxTxNxH.astype(cache_BxSxNxH.dtype), pos_BxT[:, 0])
+    new_BxTxNxH = new_BxTxNxH.astype(cache_BxSxNxH.dtype)
+    cache_and_new = sharding.reshard((cache_BxSxNxH, new_BxTxNxH), 'batch', None, 'kv_heads', None)
+    return put(*cache_and_new, sharding.reshard(pos_BxT[:, 0], 'batch'))
 
 
 def packed_mask(seg_BxT: jax.Array) -> jax.Array:
